@@ -1,0 +1,1 @@
+//! Micro benches of the pure crates; see README.md beside this file.

@@ -1,0 +1,12 @@
+//! One WebRTC transport without sockets: is this datagram genuine, and what does it say? Told the time; sends by being polled.
+//!
+//! The only crate that names `rtc-*` and `dimpl`, each in one file behind a trait of ours.
+
+pub mod error;
+pub mod params;
+pub mod secure;
+pub mod transport;
+
+pub use error::Error;
+pub use secure::{Certificate, DtlsContext, Received, SecureEvent, SecureTransport};
+pub use transport::{TransportEvent, TransportLimits, WebRtcTransport};
