@@ -1,8 +1,14 @@
-//! Synthetic WebRTC clients that load any server that speaks WHIP and WHEP, and measure what comes back.
+//! Synthetic WebRTC clients that load any server that speaks WHIP and WHEP, and measure what comes back. Shares only the pure crates with
+//! the node, so that it can run in a process of its own and does not distort what it measures.
+
+mod client;
 pub mod floor;
+mod join;
 pub mod link;
 pub mod net;
-pub mod pattern;
+mod pattern;
+pub mod program;
+pub mod run;
 pub mod scenario;
-pub mod sink;
-pub mod source;
+mod sink;
+mod source;
