@@ -1,0 +1,64 @@
+"""A call between two Firefox tabs in a network of its own: Firefox offers no loopback candidates, so a host address is needed.
+
+Run inside a fresh network namespace; prints one JSON object with what was seen.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.browser.firefox import Firefox
+from tests.support.running_node import start_node
+
+HOST = "192.0.2.1"  # RFC 5737: documentation
+CLIENTS = Path(__file__).with_name("clients.js")
+
+
+def network() -> None:
+    for words in (
+        "ip link set lo up",
+        "ip link add host type veth peer name wire",
+        f"ip addr add {HOST}/24 dev host",
+        "ip link set host up",
+        "ip link set wire up",
+    ):
+        subprocess.run(words.split(), check=True)
+
+
+def call(folder: Path, program: str) -> dict[str, object]:
+    node = start_node(folder / "node", "--announced-ip", HOST)
+    (folder / "profile").mkdir()
+    firefox = Firefox(program, folder / "profile")
+    try:
+        token = node.token("fox")
+        sender, receiver = (firefox.tab(node.url + "/healthz", CLIENTS.read_text()) for _ in range(2))
+        publish = {"name": "ann", "url": f"{node.url}/whip/fox/ann", "token": token, "simulcast": True}
+        firefox.evaluate(sender, f"publish({json.dumps(publish)})")
+        play = {"name": "p", "url": f"{node.url}/whep/fox/ann", "token": token}
+        firefox.evaluate(receiver, f"play({json.dumps(play)})")
+        deadline = time.monotonic() + 40
+        look: dict[str, object] = {}
+        while time.monotonic() < deadline:
+            look = firefox.evaluate(receiver, "look('p')")
+            inbound = look["inbound"]
+            assert isinstance(inbound, dict)
+            if inbound.get("video", {}).get("framesDecoded", 0) > 30 and inbound.get("audio", {}).get("packetsReceived"):
+                break
+            time.sleep(0.2)
+        snapshot = node.request("GET", "/metrics")[2].decode()
+        return {"look": look, "sender": firefox.evaluate(sender, "look('ann')"), "metrics": snapshot}
+    finally:
+        firefox.close()
+        node.stop()
+
+
+def main() -> None:
+    network()
+    with tempfile.TemporaryDirectory() as folder:
+        print(json.dumps(call(Path(folder), sys.argv[1])))
+
+
+main()

@@ -1,0 +1,36 @@
+"""Firefox publishes and plays through a real node."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import needs
+
+pytestmark = pytest.mark.browser
+
+
+def unshared() -> list[str]:
+    """Words that run a command in a network namespace of its own."""
+    words = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    if subprocess.run([*words, "ip", "link"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody but root make a network namespace, or has no iproute2")
+    return words
+
+
+def test_a_firefox_tab_sees_and_hears_another(tmp_path):
+    program = needs("firefox-esr")
+    command = [*unshared(), sys.executable, "-m", "tests.browser.firefox_call", program]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=environment, timeout=110, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert seen["look"]["inbound"]["video"]["framesDecoded"] > 30
+    assert seen["look"]["inbound"]["audio"]["packetsReceived"] > 0
+    ciphers = {look["srtpCipher"] for look in (seen["look"], seen["sender"]) if look.get("srtpCipher")}
+    assert all(cipher.startswith("AEAD_AES_") for cipher in ciphers)

@@ -1,0 +1,63 @@
+"""GStreamer's webrtcbin as a WHIP publisher: VP8 and Opus test patterns. Run by the system's Python, which has its bindings.
+
+Usage: gstreamer_whip.py URL, with the token in the environment variable TOKEN. Prints ``published`` when the answer is set.
+"""
+
+import os
+import sys
+import urllib.request
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstWebRTC", "1.0")
+gi.require_version("GstSdp", "1.0")
+from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
+
+PIPELINE = """
+webrtcbin name=rtc bundle-policy=max-bundle
+videotestsrc is-live=true pattern=ball ! video/x-raw,width=640,height=360,framerate=30/1 ! vp8enc deadline=1 keyframe-max-dist=60
+  ! rtpvp8pay picture-id-mode=15-bit ! application/x-rtp,media=video,encoding-name=VP8,payload=96 ! rtc.
+audiotestsrc is-live=true wave=ticks ! opusenc ! rtpopuspay
+  ! application/x-rtp,media=audio,encoding-name=OPUS,payload=97 ! rtc.
+"""
+
+
+def publish(rtc, url, token):
+    def gathered(_rtc, _param):
+        if rtc.get_property("ice-gathering-state") != GstWebRTC.WebRTCICEGatheringState.COMPLETE:
+            return
+        text = rtc.get_property("local-description").sdp.as_text().encode()
+        headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(url, data=text, headers=headers, method="POST")
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer = response.read()
+        _, message = GstSdp.SDPMessage.new()
+        GstSdp.sdp_message_parse_buffer(answer, message)
+        description = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, message)
+        rtc.emit("set-remote-description", description, Gst.Promise.new())
+        print("published", flush=True)
+
+    def offered(promise, _data):
+        offer = promise.get_reply().get_value("offer")
+        rtc.emit("set-local-description", offer, Gst.Promise.new())
+
+    def negotiate(_rtc):
+        for index in range(2):
+            transceiver = rtc.emit("get-transceiver", index)
+            transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
+        rtc.emit("create-offer", None, Gst.Promise.new_with_change_func(offered, None))
+
+    rtc.connect("notify::ice-gathering-state", gathered)
+    rtc.connect("on-negotiation-needed", negotiate)
+
+
+def main():
+    Gst.init(None)
+    pipeline = Gst.parse_launch(PIPELINE)
+    publish(pipeline.get_by_name("rtc"), sys.argv[1], os.environ["TOKEN"])
+    pipeline.set_state(Gst.State.PLAYING)
+    GLib.MainLoop().run()
+
+
+main()

@@ -1,0 +1,66 @@
+"""Messages of a publisher's channel reach the channel of the same label of its players, whoever opened first."""
+
+import pytest
+
+from medianode.rooms.roles import Role
+from medianode.sfu.params import MediaKind
+from tests.unit.conftest import AVD, World, media
+
+
+@pytest.mark.parametrize("player_first", [True, False])
+async def test_a_players_own_channel_is_fed(world: World, *, player_first: bool) -> None:
+    source, player = await world.publish("ann", what=AVD), await world.play("ann", what=AVD)
+    opens = [(source.transport, 1), (player.transport, 3)]
+    for transport, stream_id in reversed(opens) if player_first else opens[1:]:
+        world.sfu.open_channel(transport, stream_id, "chat")
+    if not player_first:
+        await world.settled()
+        world.sfu.open_channel(source.transport, 1, "chat")
+    await world.settled()
+    (leg,) = world.sfu.data_consumers.values()
+    assert (leg.transport, leg.stream_id, leg.channel) == (player.transport, 3, None)
+
+
+async def test_a_player_without_a_channel_gets_one_like_the_publishers(world: World) -> None:
+    source, player = await world.publish("ann", what=AVD), await world.play("ann", what=AVD)
+    world.sfu.open_channel(source.transport, 1, "chat", ordered=False)
+    await world.settled()
+    (leg,) = world.sfu.data_consumers.values()
+    assert leg.transport == player.transport
+    assert leg.stream_id is None
+    assert leg.channel is not None
+    assert not leg.channel.ordered
+
+
+async def test_channels_move_with_the_player(world: World) -> None:
+    ann, bob = await world.publish("ann", what=AVD), await world.publish("bob", what=AVD)
+    player = await world.play(None, what=AVD)
+    world.sfu.open_channel(ann.transport, 1, "chat")
+    world.sfu.open_channel(bob.transport, 1, "chat")
+    world.sfu.open_channel(player.transport, 3, "chat")
+    await world.settled()
+    world.sfu.speak(bob.producers[MediaKind.AUDIO])
+    await world.settled()
+    (leg,) = world.sfu.data_consumers.values()
+    assert leg.data_producer == bob.channels["chat"].data_producer
+    assert leg.stream_id == 3
+
+
+async def test_a_closed_channel_ends_its_legs(world: World) -> None:
+    source, player = await world.publish("ann", what=AVD), await world.play("ann", what=AVD)
+    world.sfu.open_channel(source.transport, 1, "chat")
+    await world.settled()
+    world.sfu.close_channel(source.transport, 1)
+    await world.settled()
+    assert not world.sfu.data_consumers
+    assert not world.sfu.data_producers
+    assert not player.legs
+
+
+async def test_a_channel_without_permission_stays_unused(world: World) -> None:
+    world.rooms.directory.limits.__class__  # noqa: B018 - the role decides, not the limits
+    source = await world.publish("ann", what=media(MediaKind.AUDIO, data=True), role=Role.SPEAKER)
+    source.data = False
+    world.sfu.open_channel(source.transport, 1, "chat")
+    await world.settled()
+    assert not world.sfu.data_producers
