@@ -35,7 +35,9 @@ class FakeClock:
         return self.seconds
 
 
-def grant(peer: str | None = None, role: Role = Role.GUEST, room: str = "r", subject: str | None = None) -> Grant:
+def grant(
+    peer: str | None = None, role: Role = Role.GUEST, room: str = "r", subject: str | None = None
+) -> Grant:
     name = PeerName(peer) if peer is not None else None
     return Grant(RoomName(room), subject or f"peer:{peer}", name, role, permissions_of(role))
 
@@ -58,7 +60,12 @@ class World:
     api_key: str
 
     async def publish(
-        self, peer: str, label: str = "camera", what: Media = AV, role: Role = Role.GUEST, subject: str | None = None
+        self,
+        peer: str,
+        label: str = "camera",
+        what: Media = AV,
+        role: Role = Role.GUEST,
+        subject: str | None = None,
     ) -> Source:
         opened = await self.rooms.publish(
             grant(peer, role, subject=subject), PeerName(peer), SourceLabel(label), what
@@ -66,7 +73,9 @@ class World:
         assert isinstance(opened.session, Source)
         return opened.session
 
-    async def play(self, target: str | None, label: str = "camera", peer: str | None = None, what: Media = AV) -> Player:
+    async def play(
+        self, target: str | None, label: str = "camera", peer: str | None = None, what: Media = AV
+    ) -> Player:
         aim = Target(PeerName(target) if target else None, SourceLabel(label))
         opened = await self.rooms.play(grant(peer, subject=f"token:{peer}"), aim, what)
         assert isinstance(opened.session, Player)

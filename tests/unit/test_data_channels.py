@@ -1,10 +1,13 @@
 """Messages of a publisher's channel reach the channel of the same label of its players, whoever opened first."""
 
+from dataclasses import replace
+
 import pytest
 
-from medianode.rooms.roles import Role
+from medianode.ids import CAMERA, PeerName
+from medianode.rooms.roles import Permissions
 from medianode.sfu.params import MediaKind
-from tests.unit.conftest import AVD, World, media
+from tests.unit.conftest import AVD, World, grant, media
 
 
 @pytest.mark.parametrize("player_first", [True, False])
@@ -58,9 +61,10 @@ async def test_a_closed_channel_ends_its_legs(world: World) -> None:
 
 
 async def test_a_channel_without_permission_stays_unused(world: World) -> None:
-    world.rooms.directory.limits.__class__  # noqa: B018 - the role decides, not the limits
-    source = await world.publish("ann", what=media(MediaKind.AUDIO, data=True), role=Role.SPEAKER)
-    source.data = False
-    world.sfu.open_channel(source.transport, 1, "chat")
+    grant_without_data = replace(grant("ann"), permissions=Permissions(audio=True))
+    opened = await world.rooms.publish(
+        grant_without_data, PeerName("ann"), CAMERA, media(MediaKind.AUDIO, data=True)
+    )
+    world.sfu.open_channel(opened.session.transport, 1, "chat")
     await world.settled()
     assert not world.sfu.data_producers

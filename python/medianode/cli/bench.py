@@ -13,15 +13,24 @@ from medianode.errors import InvalidArgument
 
 def bench(
     scenarios: Annotated[
-        list[str] | None, typer.Argument(help="names (audio, join, simulcast, smoke, video) or TOML files; default: video audio")
+        list[str] | None,
+        typer.Argument(
+            help="names (audio, join, simulcast, smoke, video) or TOML files; default: video audio"
+        ),
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="the small scenario alone")] = False,
-    duration: Annotated[float | None, typer.Option(help="seconds measured, instead of the scenario's")] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="seconds measured, instead of the scenario's")
+    ] = None,
     subscribers: Annotated[int | None, typer.Option(help="players, instead of the scenario's")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="figures as JSON on standard output")] = False,
     plot: Annotated[Path | None, typer.Option(help="draw CPU per packet into this SVG file")] = None,
-    target_whip_url: Annotated[str | None, typer.Option(help="measure this server; {n} is the publisher's number")] = None,
-    target_whep_url: Annotated[str | None, typer.Option(help="where that server is watched; {n} as above")] = None,
+    target_whip_url: Annotated[
+        str | None, typer.Option(help="measure this server; {n} is the publisher's number")
+    ] = None,
+    target_whep_url: Annotated[
+        str | None, typer.Option(help="where that server is watched; {n} as above")
+    ] = None,
     target_token: Annotated[str, typer.Option(help="bearer token for that server")] = "",
     pid: Annotated[int | None, typer.Option(help="process of that server, for CPU and memory")] = None,
 ) -> None:
@@ -31,13 +40,19 @@ def bench(
     results = []
     for name in chosen:
         plan = scenario.read(name)
-        plan |= {key: value for key, value in (("duration_s", duration), ("subscribers", subscribers)) if value is not None}
+        plan |= {
+            key: value
+            for key, value in (("duration_s", duration), ("subscribers", subscribers))
+            if value is not None
+        }
         if target is None:
             results.append(measure.measure_node(plan, _progress))
         else:
             results.append(measure.measure(plan, target, _progress, []))
         if not as_json:
-            print("\r\033[K" + report.table(results[-1]) if sys.stderr.isatty() else report.table(results[-1]))
+            print(
+                "\r\033[K" + report.table(results[-1]) if sys.stderr.isatty() else report.table(results[-1])
+            )
     if as_json:
         print(json.dumps([figures.as_dict() for figures in results], indent=2))
     if plot is not None:

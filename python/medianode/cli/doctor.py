@@ -1,0 +1,41 @@
+"""``medianode doctor``: what this machine lacks, and what to do."""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+
+from medianode.cli import options
+from medianode.cli.options import settings_from
+from medianode.node.doctor import examine
+
+_MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+
+
+def doctor(
+    http: options.Http = None,
+    media_port: options.MediaPort = None,
+    announced_ip: options.AnnouncedIp = None,
+    listen_ip: options.ListenIp = None,
+    data_dir: options.DataDir = None,
+    config: options.Config = None,
+    tls_cert: options.TlsCert = None,
+    tls_key: options.TlsKey = None,
+    trusted_proxy: options.TrustedProxy = None,
+    json_document: options.Json = False,
+) -> None:
+    """Checks this machine with these settings. Exit status 1 when a check fails; warnings do not count."""
+    settings = settings_from(
+        config, data_dir, http, media_port, announced_ip, listen_ip, tls_cert, tls_key, trusted_proxy
+    )
+    findings = asyncio.run(examine(settings))
+    failed = any(finding.state == "fail" for finding in findings)
+    if json_document:
+        print(json.dumps({"ok": not failed, "checks": [asdict(finding) for finding in findings]}, indent=1))
+    else:
+        width = max(len(finding.check) for finding in findings)
+        for finding in findings:
+            print(f"{_MARKS[finding.state]}  {finding.check:<{width}}  {finding.found}")
+            if finding.state != "ok" and finding.fix:
+                print(f"      {'':<{width}}  -> {finding.fix}")
+    sys.exit(1 if failed else 0)

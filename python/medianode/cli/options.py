@@ -1,0 +1,69 @@
+"""Options that several commands share, and what they become in the settings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medianode.settings import NodeSettings, load
+
+Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML); also MEDIANODE_CONFIG.")]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where keys are kept; also MEDIANODE_DATA_DIR.")
+]
+Http = Annotated[
+    str | None, typer.Option("--http", metavar="HOST:PORT", help="Pages and API; port 0: any free one.")
+]
+MediaPort = Annotated[
+    int | None, typer.Option("--media-port", help="UDP and TCP port of media; 0: any free one.")
+]
+AnnouncedIp = Annotated[
+    list[str] | None,
+    typer.Option("--announced-ip", help="Address that clients are told, or stun:HOST:PORT. Repeatable."),
+]
+ListenIp = Annotated[
+    list[str] | None, typer.Option("--listen-ip", help="Address to bind media to. Repeatable.")
+]
+TlsCert = Annotated[
+    Path | None, typer.Option("--tls-cert", help="Certificate chain (PEM); reread when it changes.")
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="Private key (PEM); reread when it changes.")]
+TrustedProxy = Annotated[
+    list[str] | None,
+    typer.Option("--trusted-proxy", help="Address or network whose X-Forwarded-* count. Repeatable."),
+]
+Workers = Annotated[int | None, typer.Option("--workers", help="Media threads; 0: all cores but one.")]
+LogFormat = Annotated[str | None, typer.Option("--log-format", help="text or json.")]
+LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def settings_from(
+    config: Path | None = None,
+    data_dir: Path | None = None,
+    http: str | None = None,
+    media_port: int | None = None,
+    announced_ip: list[str] | None = None,
+    listen_ip: list[str] | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    trusted_proxy: list[str] | None = None,
+    workers: int | None = None,
+    log_format: str | None = None,
+    log_level: str | None = None,
+) -> NodeSettings:
+    """Reads the settings with these flags on top."""
+    flags = {
+        "data_dir": data_dir,
+        "http": http,
+        "media_port": media_port,
+        "announced_ips": announced_ip,
+        "listen_ips": listen_ip,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "trusted_proxies": trusted_proxy,
+        "workers": workers,
+        "log_format": log_format,
+        "log_level": log_level,
+    }
+    return load(flags, config)

@@ -1,0 +1,84 @@
+"""Counters in the OpenMetrics text format. Owns the names; counts nothing itself."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from medianode import __version__
+from medianode.rooms.directory import Directory
+from medianode.sfu.interface import Snapshot
+
+CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+Sample = tuple[dict[str, str], float]
+
+
+def metrics_text(directory: Directory, snapshot: Snapshot) -> str:
+    """Writes everything that is counted. Labels are ours alone: no name that a client chose becomes a series."""
+    lines: list[str] = []
+    rooms = directory.rooms()
+    lines += _family("medianode_build", "info", "Version of this node.", [({"version": __version__}, 1)])
+    lines += _family("medianode_rooms", "gauge", "Open rooms.", [({}, len(rooms))])
+    lines += _family(
+        "medianode_peers", "gauge", "Peers in all rooms.", [({}, sum(len(r.peers) for r in rooms))]
+    )
+    lines += _family(
+        "medianode_sessions", "gauge", "Open WHIP and WHEP sessions.", [({}, len(directory.sessions()))]
+    )
+    lines += _family(
+        "medianode_sessions_started",
+        "counter",
+        "Sessions that were opened.",
+        [({}, directory.sessions_started)],
+    )
+    lines += _family(
+        "medianode_sessions_ended",
+        "counter",
+        "Sessions that ended, by cause.",
+        [({"cause": cause}, count) for cause, count in sorted(directory.sessions_ended.items())],
+    )
+    lines += _core(snapshot)
+    return "\n".join([*lines, "# EOF", ""])
+
+
+def _core(snapshot: Snapshot) -> Iterator[str]:
+    """Writes the numbers of the core: one family a name, one sample a worker."""
+    families: dict[str, list[Sample]] = {}
+    _collect(families, {key: value for key, value in snapshot.items() if key != "workers"}, "", {})
+    for index, worker in enumerate(snapshot.get("workers", [])):
+        totals = {key: value for key, value in worker.items() if key != "routers"}
+        _collect(families, totals, "worker_", {"worker": str(index)})
+    for name, samples in sorted(families.items()):
+        yield from _family(f"medianode_core_{name}", "unknown", "Counted by the core.", samples)
+
+
+def _collect(
+    families: dict[str, list[Sample]], values: Mapping[str, Any], prefix: str, labels: dict[str, str]
+) -> None:
+    for key, value in values.items():
+        name = prefix + re.sub(r"\W", "_", key)
+        if isinstance(value, bool | int | float):
+            families.setdefault(name, []).append((labels, float(value)))
+        elif isinstance(value, Mapping):
+            for cause, count in value.items():
+                if isinstance(count, int | float):
+                    families.setdefault(name, []).append(({**labels, "kind": str(cause)}, float(count)))
+                elif isinstance(count, Mapping):
+                    _collect(families, {cause: count}, f"{name}_", labels)
+
+
+def _family(name: str, kind: str, text: str, samples: Iterable[Sample]) -> Iterator[str]:
+    yield f"# TYPE {name} {kind}"
+    yield f"# HELP {name} {text}"
+    suffix = {"counter": "_total", "info": "_info"}.get(kind, "")
+    for labels, value in samples:
+        inside = ",".join(f'{key}="{_escape(item)}"' for key, item in labels.items())
+        yield f"{name}{suffix}{{{inside}}} {_number(value)}" if inside else f"{name}{suffix} {_number(value)}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,1 @@
+"""One resource a file. Each converts, calls one method, and converts back."""

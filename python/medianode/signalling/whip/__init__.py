@@ -1,0 +1,1 @@
+"""WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): one exchange of SDP each way. SDP exists only here."""
