@@ -18,8 +18,8 @@ class UnsupportedSdpError(ValueError):
 class Engine:
     """Worker threads with their sockets. Raises `ValueError` for a setting and `OSError` for a socket that cannot be had."""
 
-    def __new__(cls, config_json: str) -> Engine: ...
-    def submit(self, command_json: str) -> int:
+    def __new__(cls, config: str) -> Engine: ...
+    def submit(self, command: str) -> int:
         """Queues a command and returns the id of its `reply` event."""
 
     def poll_events(self, max: int) -> str:
@@ -43,23 +43,26 @@ class Engine:
 def sdp_read(text: str) -> str:
     """Reads an offer or an answer; returns the description."""
 
-def sdp_write(description_json: str) -> str:
+def sdp_write(description: str) -> str:
     """Prints a description."""
 
-def sdp_publish_answer(offer_json: str) -> str:
+def sdp_publish_answer(offer: str) -> str:
     """Plans a publisher's session; returns one entry for each section of the offer."""
 
-def sdp_play_answer(offer_json: str, ids_json: str) -> str:
+def sdp_play_answer(offer: str, ids: str) -> str:
     """Plans a player's session; returns one entry for each section of the offer."""
 
-def sdp_assemble_answer(offer_json: str, medias_json: str, local_json: str, session_id: int) -> str:
+def sdp_assemble_answer(offer: str, medias: str, local: str, session_id: int) -> str:
     """Puts answered sections and our transport together; returns the description."""
 
 def sdp_fragment_read(text: str) -> str:
     """Reads a trickle message."""
 
-def sdp_fragment_write(fragment_json: str) -> str:
+def sdp_fragment_write(fragment: str) -> str:
     """Prints a trickle message."""
+
+def version() -> str:
+    """Returns the package's version."""
 
 def load_main(arguments: list[str]) -> int:
     """Runs the load generator as a program; returns its exit status. Meant for a process of its own."""

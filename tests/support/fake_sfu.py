@@ -3,7 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from medianode.errors import Conflict, InvalidArgument, LimitReached, MedianodeError, NotFound, Unsupported, WrongState
+from medianode.errors import (
+    Conflict,
+    InvalidArgument,
+    LimitReached,
+    MedianodeError,
+    NotFound,
+    Unsupported,
+    WrongState,
+)
 from medianode.sfu.commands import (
     CloseConsumer,
     CloseDataConsumer,
@@ -100,7 +108,11 @@ class FakeSfu:
             yield event
 
     def snapshot(self) -> dict[str, object]:
-        return {"workers": [{"transports": len(self.transports), "routers": [{"router": r} for r in self.routers]}]}
+        return {
+            "workers": [
+                {"transports": len(self.transports), "routers": [{"router": r} for r in self.routers]}
+            ]
+        }
 
     async def close(self) -> None:
         if not self._closed:
@@ -121,7 +133,11 @@ class FakeSfu:
         self._close_transport(transport, cause)
 
     def speak(self, producer: int | None) -> None:
-        router = self.transports[self.producers[producer].transport] if producer is not None else next(iter(self.routers))
+        router = (
+            self.transports[self.producers[producer].transport]
+            if producer is not None
+            else next(iter(self.routers))
+        )
         self.tell(ActiveSpeaker(router, producer))
 
     def open_channel(self, transport: int, stream_id: int, label: str, *, ordered: bool = True) -> None:
@@ -165,7 +181,7 @@ class FakeSfu:
                 self._do_leg(command)
         return Done()
 
-    def _do_leg(self, command: Command) -> None:
+    def _do_leg(self, command: Command) -> None:  # noqa: C901
         match command:
             case CreateProducer(transport=transport, producer=producer):
                 self._known(transport, self.transports)
@@ -184,7 +200,9 @@ class FakeSfu:
             case CreateDataProducer(transport=transport, data_producer=data_producer):
                 self._known(transport, self.transports)
                 self.data_producers[data_producer] = command
-            case CreateDataConsumer(transport=transport, data_consumer=data_consumer, data_producer=data_producer):
+            case CreateDataConsumer(
+                transport=transport, data_consumer=data_consumer, data_producer=data_producer
+            ):
                 self._known(transport, self.transports)
                 self._known(data_producer, self.data_producers)
                 self.data_consumers[data_consumer] = command
@@ -282,7 +300,9 @@ class FakeSdp:
         if "unusable" in words:
             raise Unsupported("no BUNDLE")
         ufrag = next((word.removeprefix("ufrag=") for word in words if word.startswith("ufrag=")), "peer")
-        legs = tuple(Leg(MediaKind(word), rtp(MediaKind(word))) for word in words if word in ("audio", "video"))
+        legs = tuple(
+            Leg(MediaKind(word), rtp(MediaKind(word))) for word in words if word in ("audio", "video")
+        )
         return Plan(legs, DTLS, SCTP if "data" in words else None, ufrag, None)
 
 

@@ -51,6 +51,14 @@ async def test_the_room_player_follows_the_speaker_and_stays(world: World) -> No
     assert world.fed_by(player) == ann.producers[MediaKind.VIDEO]
 
 
+async def test_a_screen_player_of_the_room_sees_screens_only(world: World) -> None:
+    await world.publish("ann")
+    player = await world.play(None, "screen")
+    assert world.fed_by(player) is None
+    screen = await world.publish("bob", "screen", media(MediaKind.VIDEO))
+    assert world.fed_by(player) == screen.producers[MediaKind.VIDEO]
+
+
 async def test_nobody_is_shown_to_themselves_while_another_is_there(world: World) -> None:
     ann = await world.publish("ann")
     bob = await world.publish("bob")

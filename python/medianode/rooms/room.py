@@ -141,11 +141,17 @@ class Room:
         return self._speaking(player)
 
     def _speaking(self, player: Player) -> Source | None:
-        """Follows the speaker, but shows nobody to themselves while another is there, and stays until somebody else speaks."""
-        others = [source for source in self.sources() if source.peer is not player.peer]
-        if self.speaker is not None and self.speaker.live and self.speaker.peer is not player.peer:
-            return self.speaker
-        if player.following in others:
+        """Follows the speaker, shows nobody to themselves while another is there, and stays until somebody else speaks."""
+        label = player.target.label
+        if self.speaker is not None and self.speaker.peer is not player.peer:
+            wanted = self.speaker if label == CAMERA else self.speaker.peer.sources.get(label)
+            if wanted is not None and wanted.live:
+                return wanted
+        if player.following is not None and player.following.live and player.following.peer is not player.peer:
             return player.following
-        cameras = [source for source in others if source.label == player.target.label]
-        return next(iter(cameras or others or self.sources()), None)
+        sources = self.sources()
+        others = [source for source in sources if source.peer is not player.peer]
+        labelled = [source for source in others if source.label == label]
+        if label == CAMERA:
+            labelled = labelled or others or sources
+        return next(iter(labelled), None)

@@ -35,3 +35,40 @@ pub enum Error {
     #[error("setting {name}: {reason}")]
     Config { name: &'static str, reason: String },
 }
+
+impl Error {
+    /// An I/O error of `operation`, for `map_err`.
+    pub(crate) fn io(operation: &str) -> impl FnOnce(std::io::Error) -> Error + '_ {
+        move |source| Error::Io { operation: operation.to_owned(), source }
+    }
+}
+
+impl Refusal {
+    pub(crate) fn new(kind: RefusalKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+}
+
+impl From<medianode_sfu::Error> for Refusal {
+    fn from(error: medianode_sfu::Error) -> Self {
+        let kind = match &error {
+            medianode_sfu::Error::UnknownId(_) => RefusalKind::NotFound,
+            medianode_sfu::Error::Exists(_) => RefusalKind::Conflict,
+            medianode_sfu::Error::Incompatible(_) => RefusalKind::Unsupported,
+            medianode_sfu::Error::Invalid(_) => RefusalKind::InvalidArgument,
+            medianode_sfu::Error::Limit(_) => RefusalKind::LimitReached,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<medianode_webrtc::Error> for Refusal {
+    fn from(error: medianode_webrtc::Error) -> Self {
+        let kind = match &error {
+            medianode_webrtc::Error::Parameters(_) => RefusalKind::InvalidArgument,
+            medianode_webrtc::Error::State(_) => RefusalKind::WrongState,
+            medianode_webrtc::Error::Limit(_) => RefusalKind::LimitReached,
+        };
+        Self::new(kind, error.to_string())
+    }
+}

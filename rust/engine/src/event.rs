@@ -36,6 +36,31 @@ pub enum Event {
     Lost { count: u64 },
 }
 
+impl Event {
+    /// Another look at the objects and the next snapshot make up for it.
+    pub fn may_be_lost(&self) -> bool {
+        match self {
+            Event::IceConnected { .. }
+            | Event::TransportConnected { .. }
+            | Event::ProducerLayers { .. }
+            | Event::ConsumerLayer { .. }
+            | Event::ActiveSpeaker { .. }
+            | Event::AudioLevels { .. }
+            | Event::DataChannelOpened { .. }
+            | Event::DataChannelClosed { .. }
+            | Event::Lost { .. } => true,
+            // Replies are as many as commands, closures as many as objects: both are bounded.
+            Event::Reply { .. }
+            | Event::TransportClosed { .. }
+            | Event::RouterClosed { .. }
+            | Event::ProducerClosed { .. }
+            | Event::ConsumerClosed { .. }
+            | Event::DataProducerClosed { .. }
+            | Event::DataConsumerClosed { .. } => false,
+        }
+    }
+}
+
 /// Why an object ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

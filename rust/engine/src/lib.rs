@@ -1,9 +1,14 @@
 //! The only place with sockets, threads and a clock: workers that run transports and routers.
+#![deny(unsafe_code)]
 
+mod clock;
 pub mod command;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod net;
+mod queue;
+mod timer;
 
 pub use command::{Command, Reply};
 pub use config::{Config, Limits};

@@ -1,7 +1,7 @@
 //! One synthetic client: controlling ICE, DTLS client, SRTP, and what it sends or judges. Owns one socket's traffic.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +31,7 @@ pub enum Role {
 /// One client.
 pub struct Client {
     socket: UdpSocket,
+    server: SocketAddr,
     agent: ControllingAgent,
     secure: SecureTransport,
     pub role: Role,
@@ -71,6 +72,8 @@ struct Reception {
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// Samples of forwarding delay kept per client.
 const DELAYS: usize = 200_000;
+/// Between consent checks (RFC 7675).
+const CONSENT_EVERY: Duration = Duration::from_millis(2500);
 const OUR_SSRC: u32 = 0x4d4e_0001;
 
 impl Client {
@@ -81,8 +84,8 @@ impl Client {
         let role_of_ours = if remote.role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client };
         let mut secure = SecureTransport::new(now, dtls.clone(), role_of_ours);
         secure.connect(now, remote.fingerprints, None).map_err(|error| error.to_string())?;
-        let agent = ControllingAgent::new(now, ice, joined.ice.clone(), u64::from(OUR_SSRC));
-        Ok(Self { socket, agent, secure, role, resource: joined.resource.clone(), next_report: now, out: Vec::new() })
+        let agent = ControllingAgent::new(now, ice, joined.ice.clone(), CONSENT_EVERY).map_err(|error| error.to_string())?;
+        Ok(Self { socket, server: joined.server, agent, secure, role, resource: joined.resource.clone(), next_report: now, out: Vec::new() })
     }
 
     pub fn fd(&self) -> RawFd {
@@ -108,7 +111,7 @@ impl Client {
 
     fn handle(&mut self, datagram: &mut [u8], now: Instant, now_ns: u64) {
         if datagram.first().is_some_and(|byte| *byte < 4) {
-            self.agent.handle_datagram(now, datagram);
+            self.agent.handle_datagram(now, self.server, datagram);
             return;
         }
         match (self.secure.handle_datagram(now, datagram), &mut self.role) {
@@ -152,7 +155,7 @@ impl Client {
 
     fn send_pending(&mut self, now: Instant) {
         let mut buffer = [0u8; 2048];
-        while let Some(length) = self.agent.poll_transmit(now, &mut buffer) {
+        while let Some((_, length)) = self.agent.poll_transmit(now, &mut buffer) {
             let _ = self.socket.send(&buffer[..length]);
         }
         if self.agent.is_connected() {
@@ -247,8 +250,8 @@ impl Playing {
             sink: Sink::new(shape),
             media,
             received: None,
-            twcc: Recorder::new(),
-            nack: NackGenerator::new(),
+            twcc: Recorder::new(OUR_SSRC),
+            nack: NackGenerator::default(),
             last_report: (0, None),
             first_packet: None,
             joined: now,
@@ -265,7 +268,7 @@ impl Playing {
         let (Some(view), Some(media)) = (RtpView::parse(packet), &self.media) else { return };
         let number = media.transport_cc.and_then(|id| view.extension(id)).and_then(|data| data.try_into().ok());
         if let Some(number) = number {
-            self.twcc.handle(u16::from_be_bytes(number), now);
+            self.twcc.handle(u16::from_be_bytes(number), view.ssrc(), now_ns / 1000);
         }
         let payload_type = view.payload_type();
         let (seq, payload) = if media.payload_types.contains(&payload_type) {
@@ -281,7 +284,7 @@ impl Playing {
         }
         let reception = self.received.get_or_insert_with(|| Reception::new(view.ssrc()));
         let extended = reception.handle(seq);
-        self.nack.handle(extended, now);
+        self.nack.handle(extended, now_ns / 1000);
         self.first_packet.get_or_insert(now);
         if let Some(delay) = self.sink.receive(seq, payload, now_ns)
             && self.delays.len() < DELAYS
@@ -305,8 +308,9 @@ impl Playing {
             ..ReportBlock::default()
         };
         let mut packets = vec![Feedback::ReceiverReport { sender_ssrc: OUR_SSRC, reports: vec![block] }];
-        packets.extend(self.twcc.poll(now).map(Feedback::TransportCc));
-        let seqs = self.nack.poll(now, Duration::from_millis(20));
+        let now_us = net::monotonic_ns() / 1000;
+        packets.extend(self.twcc.poll(now_us).map(Feedback::TransportCc));
+        let seqs = self.nack.poll(now_us, 20_000);
         if !seqs.is_empty() {
             packets.push(Feedback::Nack { sender_ssrc: OUR_SSRC, media_ssrc: reception.ssrc, seqs });
         }
@@ -320,7 +324,7 @@ impl Reception {
     }
 
     fn handle(&mut self, seq: u16) -> u64 {
-        let extended = self.seqs.unwrap(u64::from(seq));
+        let extended = self.seqs.unwrap(u32::from(seq));
         self.first = self.first.min(extended);
         self.highest = self.highest.max(extended);
         self.received += 1;

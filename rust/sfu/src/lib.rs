@@ -4,13 +4,34 @@
 //! [`Router::poll_feedback`] and facts through [`Router::poll_event`]. It has no sockets, keys, threads or clock, and knows nothing of
 //! rooms as people see them.
 
+mod bwe;
+pub mod cache;
+pub mod codec;
+mod consumer;
+mod extension;
+mod fanout;
 pub mod feedback;
+mod history;
 mod id;
+mod ingest;
+mod keyframe;
 mod layer;
+mod leg;
+pub mod nack;
 pub mod params;
+mod producer;
+mod rate;
+mod report;
+pub mod rewrite;
 mod router;
+mod rtcp;
+pub mod rtp;
+mod select;
+mod service;
 mod sink;
+pub mod speaker;
 pub mod stats;
+pub mod twcc;
 
 pub use id::{ConsumerId, DataConsumerId, DataProducerId, ProducerId, RouterId, TransportId, TransportKey};
 pub use layer::Layer;

@@ -250,3 +250,143 @@ fn request(message: &Message, transaction_id: TransactionId) -> Verified {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 5769 sections 2.1 to 2.3; the offset of the padding, which there is spaces.
+    const PASSWORD: &str = "VOkJxbRl1RmTxUk/WvJxBt";
+    const REQUEST: (&str, usize, usize) = (
+        "000100582112a442b7e7a701bc34d686fa87dfae802200105354554e207465737420636c69656e74002400046e0001ff\
+         80290008932ff9b151263b36000600096576746a3a68367659202020\
+         000800149aeaa70cbfd8cb56781ef2b5b2d3f249c1b571a280280004e57a3bcf",
+        73,
+        3,
+    );
+    const RESPONSE_V4: (&str, usize, usize) = (
+        "0101003c2112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000080001a147e112a643\
+         000800142b91f599fd9e90c38c7489f92af9ba53f06be7d780280004c07d4c96",
+        35,
+        1,
+    );
+    const RESPONSE_V6: (&str, usize, usize) = (
+        "010100482112a442b7e7a701bc34d686fa87dfae8022000b7465737420766563746f7220002000140002a147\
+         0113a9faa5d3f179bc25f4b5bed2b9d900080014a382954e4be67bf11784c97c8292c275bfe3ed4180280004c8fb0b4c",
+        35,
+        1,
+    );
+    const ID: TransactionId = [
+        0xb7, 0xe7, 0xa7, 0x01, 0xbc, 0x34, 0xd6, 0x86, 0xfa, 0x87, 0xdf, 0xae,
+    ];
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
+    }
+
+    fn read(datagram: &[u8]) -> Result<Verified, StunFault> {
+        RtcStun::new().unwrap().read(datagram, PASSWORD)
+    }
+
+    #[test]
+    fn reads_the_vectors_of_rfc_5769() {
+        let request = read(&bytes(REQUEST.0)).unwrap();
+        assert_eq!(
+            request,
+            Verified::Request {
+                transaction_id: ID,
+                role: Some(IceRole::Controlled(0x932f_f9b1_5126_3b36)),
+                use_candidate: false,
+                unknown: vec![],
+            }
+        );
+        assert_eq!(
+            StunShape::read(&bytes(REQUEST.0)).unwrap().local_ufrag(),
+            Some("evtj")
+        );
+        for (vector, mapped) in [
+            (RESPONSE_V4, "192.0.2.1:32853"),
+            (RESPONSE_V6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"),
+        ] {
+            let expected = Verified::Success {
+                transaction_id: ID,
+                mapped: Some(mapped.parse().unwrap()),
+            };
+            assert_eq!(read(&bytes(vector.0)), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn any_flipped_bit_of_the_vectors_fails() {
+        for (hex, _, _) in [REQUEST, RESPONSE_V4, RESPONSE_V6] {
+            let vector = bytes(hex);
+            for bit in 0..vector.len() * 8 {
+                let mut flipped = vector.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert!(read(&flipped).is_err(), "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn reencodes_the_vectors_up_to_padding() {
+        for (hex, padding, len) in [REQUEST, RESPONSE_V4, RESPONSE_V6] {
+            let mut vector = bytes(hex);
+            let mut message = Message::new();
+            message.unmarshal_binary(&vector).unwrap();
+            message.encode();
+            vector[padding..padding + len].fill(0);
+            assert_eq!(message.raw, vector);
+        }
+    }
+
+    #[test]
+    fn ignores_what_stands_behind_the_integrity() {
+        let codec = RtcStun::new().unwrap();
+        let request = Outgoing::Request {
+            transaction_id: ID,
+            username: "node:peer",
+            priority: 1,
+            role: IceRole::Controlling(7),
+            use_candidate: false,
+        };
+        let mut out = [0; 256];
+        let len = codec.write(&request, PASSWORD, &mut out).unwrap();
+        let mut message = Message::new();
+        message.unmarshal_binary(&out[..len - 8]).unwrap_err();
+        out[2..4].copy_from_slice(&(len as u16 - 28).to_be_bytes());
+        message.unmarshal_binary(&out[..len - 8]).unwrap();
+        message.add(ATTR_USE_CANDIDATE, &[]);
+        FINGERPRINT.add_to(&mut message).unwrap();
+        let Ok(Verified::Request {
+            use_candidate,
+            role,
+            ..
+        }) = codec.read(&message.raw, PASSWORD)
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (use_candidate, role),
+            (false, Some(IceRole::Controlling(7)))
+        );
+    }
+
+    #[test]
+    fn writes_only_what_fits() {
+        let message = Outgoing::Error {
+            transaction_id: ID,
+            code: 420,
+            unknown: &[1, 2],
+        };
+        assert_eq!(
+            RtcStun::new()
+                .unwrap()
+                .write(&message, PASSWORD, &mut [0; 40]),
+            None
+        );
+    }
+}

@@ -1,5 +1,9 @@
 //! Data channels end to end in virtual time: every story over `sctp-proto` at both ends, and between it and `rtc-sctp`.
 
+#[path = "datachannel/figures.rs"]
+mod figures;
+#[path = "datachannel/hostile.rs"]
+mod hostile;
 #[path = "datachannel/link.rs"]
 mod link;
 #[path = "datachannel/rtc.rs"]
@@ -335,6 +339,7 @@ fn the_largest_message_passes_and_a_larger_one_is_refused() {
 fn sending_is_refused_at_the_bound_and_resumes() {
     let mut pair = Pair::<Proto, Proto>::new(0, 5);
     let id = open(&mut pair, &reliable("pressure"));
+    pair.run(Duration::from_secs(1));
     let message = pattern(100_000, 2);
     let mut sent = 0;
     while pair

@@ -101,6 +101,19 @@ impl Context {
     }
 }
 
+#[cfg(test)]
+impl Context {
+    /// A client of both versions that lists AEAD profiles first, as Firefox does.
+    pub(crate) fn client_of_both_versions(&self, now: Instant) -> Result<Session, DtlsFault> {
+        let (config, certificate) = (self.any.clone(), self.identity.0.clone());
+        Session::new(now, None, || {
+            let mut dtls = Dtls::new_auto(config, certificate, now);
+            dtls.set_active(true);
+            dtls
+        })
+    }
+}
+
 /// One association.
 pub struct Session {
     dtls: Box<Dtls>,

@@ -231,7 +231,10 @@ impl Guard {
         let Some(highest) = self.highest_tsn else {
             return Action::DropPacket;
         };
-        if chunk.bytes.len() <= DATA_HEADER {
+        if chunk.bytes.len() < DATA_HEADER {
+            return Action::DropPacket;
+        }
+        if chunk.bytes.len() == DATA_HEADER {
             return Action::Abort("DATA without user data");
         }
         // Behind what is acknowledged, this is a duplicate and wraps to a large number.

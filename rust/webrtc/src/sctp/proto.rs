@@ -1,4 +1,6 @@
-//! `sctp-proto` as our [`SctpAssociation`]; the only file that names it.
+//! `sctp-proto` as our [`SctpAssociation`]; the only file that names it. Why not `rtc-sctp` 0.21.1: without the guard one
+//! FORWARD-TSN costs that 12 s of CPU and a message above its receive buffer stalls it for ever, where this one takes 5 µs
+//! and ends; at 10 % loss this one is twice as fast (0.49 against 0.25 Mb/s), without loss it needs four times the CPU.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -229,7 +229,7 @@ impl<A: SctpAssociation> Session<A> {
 
     /// Free here and, as far as known, in the association.
     fn is_usable(&mut self, stream_id: u16) -> bool {
-        stream_id < self.guard.peer_inbound_streams().min(STREAM_IDS)
+        stream_id < self.guard.peer_inbound_streams()
             && !self.channels.contains_key(&stream_id)
             && (!self.connected || self.association.open_stream(stream_id))
     }

@@ -9,6 +9,7 @@ mod play;
 mod publish;
 mod read;
 mod rtp_section;
+mod streams;
 mod syntax;
 mod write;
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use medianode_webrtc::params::SctpParameters;
 use medianode_webrtc::sctp::association::SctpAssociation;
+use medianode_webrtc::sctp::guard::checksum;
 use medianode_webrtc::sctp::{DataChannels, DataLimits, Event, ProtoAssociation};
 
 pub const LIMITS: DataLimits = DataLimits {
@@ -93,8 +94,12 @@ pub struct Pair<L: SctpAssociation = ProtoAssociation, R: SctpAssociation = Prot
     free_at: [Instant; 2],
     in_flight: BTreeMap<(Instant, u64), (bool, Vec<u8>)>,
     sent: u64,
-    /// The last packet towards the right end.
-    pub last_to_right: Vec<u8>,
+    /// Ports and tag of packets towards the right end.
+    pub header_to_right: [u8; 8],
+    /// The left end's next TSN.
+    pub next_tsn: u32,
+    /// Bytes changed behind the common header in one of three packets; the checksum is right.
+    pub mutations: usize,
 }
 
 impl<L: SctpAssociation, R: SctpAssociation> Pair<L, R> {
@@ -111,7 +116,9 @@ impl<L: SctpAssociation, R: SctpAssociation> Pair<L, R> {
             free_at: [now; 2],
             in_flight: BTreeMap::new(),
             sent: 0,
-            last_to_right: Vec::new(),
+            header_to_right: [0; 8],
+            next_tsn: 0,
+            mutations: 0,
         }
     }
 
@@ -140,7 +147,6 @@ impl<L: SctpAssociation, R: SctpAssociation> Pair<L, R> {
             let (to_right, packet) = entry.remove();
             if to_right {
                 self.right.channels.handle_packet(self.now, &packet);
-                self.last_to_right = packet;
             } else {
                 self.left.channels.handle_packet(self.now, &packet);
             }
@@ -180,6 +186,13 @@ impl<L: SctpAssociation, R: SctpAssociation> Pair<L, R> {
 
     fn carry(&mut self, to_right: bool, packet: &[u8]) {
         assert!(packet.len() <= 1148, "{} bytes", packet.len());
+        if to_right {
+            self.header_to_right.copy_from_slice(&packet[..8]);
+            if packet[12] == 0 {
+                let tsn = u32::from_be_bytes(packet[16..20].try_into().unwrap());
+                self.next_tsn = tsn.wrapping_add(1);
+            }
+        }
         if self.dice.hits(self.loss_percent) {
             return;
         }
@@ -188,10 +201,23 @@ impl<L: SctpAssociation, R: SctpAssociation> Pair<L, R> {
             Duration::from_nanos((packet.len() as u64 + 65) * 8_000_000_000 / self.bandwidth);
         *free_at = (*free_at).max(self.now) + on_wire;
         self.sent += 1;
-        self.in_flight.insert(
-            (*free_at + self.delay, self.sent),
-            (to_right, packet.to_vec()),
-        );
+        let at = *free_at + self.delay;
+        let packet = self.mutated(packet);
+        self.in_flight.insert((at, self.sent), (to_right, packet));
+    }
+
+    fn mutated(&mut self, packet: &[u8]) -> Vec<u8> {
+        let mut packet = packet.to_vec();
+        if self.mutations > 0 && self.dice.hits(33) {
+            for _ in 0..self.mutations {
+                let room = packet.len().min(60) - 12;
+                let at = 12 + self.dice.next() as usize % room;
+                packet[at] = self.dice.next() as u8;
+            }
+            let sum = checksum(&packet).to_le_bytes();
+            packet[8..12].copy_from_slice(&sum);
+        }
+        packet
     }
 
     pub fn run(&mut self, time: Duration) {

@@ -1,0 +1,811 @@
+//! Egress leg of one media source. Owns everything that makes one continuous stream of what its producers send: numbers,
+//! timestamps, descriptors, headers, repeats; refuses to know sockets and who else consumes.
+
+use crate::bwe::Estimator;
+use crate::codec::dependency_descriptor;
+use crate::extension::{self, CARRIED, Carried, DEPENDENCY_DESCRIPTOR};
+use crate::feedback::Feedback;
+use crate::history::{Entry, History};
+use crate::nack::AnswerGate;
+use crate::params::{MediaKind, RtpParameters};
+use crate::producer::{MAX_CODECS, NegotiatedCodec, Pending, Producer};
+use crate::rate::RateMeter;
+use crate::report::{self, SenderClock};
+use crate::rewrite::{SequenceMap, TimestampMap, Vp8Prefix, Vp8Rewriter};
+use crate::router::Error;
+use crate::rtp::{Header, HeaderWriter, RtpView, extension as value};
+use crate::select::{Decision, Selector};
+use crate::sink::{Outgoing, PacketClass, Sink};
+use crate::{ConsumerId, Layer, TransportKey};
+
+/// Header with every extension that fits (one dependency descriptor of up to 255 bytes among them).
+pub(crate) const HEADER_BYTES: usize = 512;
+const VIDEO_HISTORY: usize = 512;
+const AUDIO_HISTORY: usize = 64;
+/// Repeats that wait for the next flush.
+const MAX_REPEATS: usize = 256;
+/// Longest padding (RFC 3550 section 5.1).
+const PADDING: [u8; 255] = {
+    let mut bytes = [0; 255];
+    bytes[254] = 255;
+    bytes
+};
+const NO_CODEC: u8 = u8::MAX;
+
+/// A header with its constant extensions, copied and patched for every packet that carries nothing else.
+#[derive(Clone, Debug)]
+struct Template {
+    bytes: [u8; TEMPLATE_BYTES],
+    len: u8,
+    /// Offsets of the values, 0 where there is none.
+    transport_cc: u8,
+    abs_send_time: u8,
+}
+
+/// MID of up to 16 bytes, transport-wide number and send time, in the two-byte form at worst.
+const TEMPLATE_BYTES: usize = 48;
+
+impl Template {
+    fn new(ids: &extension::Ids, mid: &[u8]) -> Self {
+        let mut bytes = [0; TEMPLATE_BYTES];
+        let writer = HeaderWriter::new(&mut bytes, &Header::default());
+        let len = constant_extensions(writer, ids, mid, 0, [0; 3])
+            .finish()
+            .expect("invariant: the constant extensions fit");
+        let start = bytes.as_ptr() as usize;
+        let offset = |id: u8| {
+            let view = RtpView::parse(&bytes[..len]).filter(|_| id != 0);
+            view.and_then(|view| view.extension(id))
+                .map_or(0, |value| (value.as_ptr() as usize - start) as u8)
+        };
+        let (transport_cc, abs_send_time) = (offset(ids.transport_cc), offset(ids.abs_send_time));
+        Self { bytes, len: len as u8, transport_cc, abs_send_time }
+    }
+
+    #[inline]
+    fn write(
+        &self,
+        buffer: &mut [u8; HEADER_BYTES],
+        header: &Header,
+        number: u16,
+        sent: [u8; 3],
+    ) -> usize {
+        buffer[..TEMPLATE_BYTES].copy_from_slice(&self.bytes);
+        buffer[0] |= u8::from(header.padding) << 5;
+        buffer[1] = u8::from(header.marker) << 7 | (header.payload_type & 0x7f);
+        buffer[2..4].copy_from_slice(&header.sequence_number.to_be_bytes());
+        buffer[4..8].copy_from_slice(&header.timestamp.to_be_bytes());
+        buffer[8..12].copy_from_slice(&header.ssrc.to_be_bytes());
+        if self.transport_cc != 0 {
+            let at = usize::from(self.transport_cc);
+            buffer[at..at + 2].copy_from_slice(&number.to_be_bytes());
+        }
+        if self.abs_send_time != 0 {
+            let at = usize::from(self.abs_send_time);
+            buffer[at..at + 3].copy_from_slice(&sent);
+        }
+        usize::from(self.len)
+    }
+}
+
+fn constant_extensions<'b>(
+    mut writer: HeaderWriter<'b>,
+    ids: &extension::Ids,
+    mid: &[u8],
+    number: u16,
+    sent: [u8; 3],
+) -> HeaderWriter<'b> {
+    if ids.mid != 0 && !mid.is_empty() {
+        writer = writer.extension(ids.mid, mid);
+    }
+    if ids.transport_cc != 0 {
+        writer = writer.extension(ids.transport_cc, &value::write_transport_cc(number));
+    }
+    if ids.abs_send_time != 0 {
+        writer = writer.extension(ids.abs_send_time, &sent);
+    }
+    writer
+}
+
+/// Where the packets of one leg go, and what is counted on the way.
+pub(crate) struct Egress<'a, S> {
+    pub(crate) now_us: u64,
+    pub(crate) key: TransportKey,
+    pub(crate) sink: &'a mut S,
+    pub(crate) estimator: &'a mut Estimator,
+    pub(crate) rtt_us: u64,
+    pub(crate) abs_send_time: [u8; 3],
+    pub(crate) header: &'a mut [u8; HEADER_BYTES],
+}
+
+/// Cumulative numbers of one consumer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) packets_sent: u64,
+    pub(crate) bytes_sent: u64,
+    /// Without headers, for sender reports.
+    pub(crate) octets_sent: u64,
+    pub(crate) retransmitted_packets: u64,
+    pub(crate) retransmitted_bytes: u64,
+    pub(crate) packets_dropped: u64,
+    pub(crate) nack_count: u64,
+    pub(crate) pli_count: u64,
+    pub(crate) fir_count: u64,
+    pub(crate) packets_lost: i64,
+    pub(crate) fraction_lost: u8,
+    pub(crate) jitter: u32,
+    pub(crate) rtt_us: Option<u64>,
+}
+
+/// Egress leg of one media source.
+pub(crate) struct Consumer {
+    pub(crate) id: ConsumerId,
+    pub(crate) leg: usize,
+    pub(crate) kind: MediaKind,
+    pub(crate) paused: bool,
+    pub(crate) codecs: Vec<NegotiatedCodec>,
+    /// Own codec for each of the producer's.
+    codec_map: [u8; MAX_CODECS],
+    /// Own codec that was used last.
+    pub(crate) codec: Option<u8>,
+    mid: Vec<u8>,
+    extensions: extension::Ids,
+    template: Template,
+    pub(crate) ssrc: u32,
+    pub(crate) rtx_ssrc: Option<u32>,
+    pub(crate) producer: Option<usize>,
+    generation: u32,
+    pub(crate) selector: Selector,
+    /// Bound set by the control plane.
+    pub(crate) bound: Option<Layer>,
+    seq: SequenceMap,
+    timestamps: TimestampMap,
+    vp8: Vp8Rewriter,
+    frame_number: FrameNumbers,
+    rtx_seq: u64,
+    history: History,
+    gate: AnswerGate,
+    gate_bytes: usize,
+    pub(crate) repeats: Vec<u16>,
+    /// A moment on our clock and its timestamp in the output, from the last source that had a clock.
+    anchor: Option<(i64, u32)>,
+    last_sent_us: Option<u64>,
+    last_input: u64,
+    last_marker: bool,
+    pub(crate) report_due: bool,
+    pub(crate) layer_told: Option<Layer>,
+    pub(crate) rate: RateMeter,
+    pub(crate) counters: Counters,
+}
+
+/// Frame numbers of dependency descriptors go on at a switch.
+#[derive(Clone, Copy, Debug, Default)]
+struct FrameNumbers {
+    offset: u16,
+    last: Option<u16>,
+    switched: bool,
+}
+
+/// How one packet leaves.
+struct Shape<'a> {
+    header: Header,
+    number: u64,
+    carried: Carried,
+    /// The publisher's packet, with its header.
+    packet: &'a [u8],
+    prefix: &'a [u8],
+    payload: &'a [u8],
+    class: PacketClass,
+    /// Sent before: nothing is to be remembered of it.
+    again: bool,
+}
+
+impl Consumer {
+    pub(crate) fn new(
+        id: ConsumerId,
+        leg: usize,
+        kind: MediaKind,
+        rtp: &RtpParameters,
+        mut random: impl FnMut() -> u64,
+    ) -> Result<Self, Error> {
+        let codecs = NegotiatedCodec::all(rtp)?;
+        let [encoding] = rtp.encodings.as_slice() else {
+            return Err(Error::Invalid("a consumer has one encoding".into()));
+        };
+        let Some(ssrc) = encoding.ssrc else {
+            return Err(Error::Invalid("a consumer needs an SSRC".into()));
+        };
+        let mid = rtp.mid.clone().unwrap_or_default().into_bytes();
+        if mid.len() > 16 {
+            return Err(Error::Invalid("mid longer than 16 bytes".into()));
+        }
+        let extensions = extension::Ids::new(&rtp.header_extensions)?;
+        // Low, and neither 0 nor 1: the receiver then never guesses a wrong rollover counter (RFC 3711 section 3.3.1).
+        let mut first = || 2 + random() % ((1 << 15) - 2);
+        let (first_seq, rtx_seq) = (first(), first());
+        Ok(Self {
+            id,
+            leg,
+            kind,
+            paused: false,
+            timestamps: TimestampMap::new(codecs[0].parameters.clock_rate, random() as u32),
+            codecs,
+            codec_map: [NO_CODEC; MAX_CODECS],
+            codec: None,
+            template: Template::new(&extensions, &mid),
+            mid,
+            extensions,
+            ssrc,
+            rtx_ssrc: encoding.rtx_ssrc,
+            producer: None,
+            generation: 0,
+            selector: Selector::default(),
+            bound: None,
+            seq: SequenceMap::new(first_seq),
+            vp8: Vp8Rewriter::default(),
+            frame_number: FrameNumbers::default(),
+            rtx_seq,
+            history: History::new(if kind == MediaKind::Video {
+                VIDEO_HISTORY
+            } else {
+                AUDIO_HISTORY
+            }),
+            gate: AnswerGate::default(),
+            gate_bytes: 0,
+            repeats: Vec::new(),
+            anchor: None,
+            last_sent_us: None,
+            last_input: 0,
+            last_marker: true,
+            report_due: false,
+            layer_told: None,
+            rate: RateMeter::default(),
+            counters: Counters::default(),
+        })
+    }
+
+    /// At least one codec of `producer` can be sent.
+    pub(crate) fn accepts(&self, producer: &Producer) -> bool {
+        producer.kind == self.kind
+            && producer
+                .codecs
+                .iter()
+                .any(|codec| self.own_codec(codec) != NO_CODEC)
+    }
+
+    /// Takes packets from `producer` from its next entry on.
+    pub(crate) fn attach(&mut self, index: usize, producer: &Producer) {
+        self.producer = Some(index);
+        self.generation = producer.generation;
+        self.codec_map = [NO_CODEC; MAX_CODECS];
+        for (own, codec) in self.codec_map.iter_mut().zip(&producer.codecs) {
+            let best = self
+                .codecs
+                .iter()
+                .position(|mine| codec.matches(mine) && codec.prefers(mine));
+            let any = || self.codecs.iter().position(|mine| codec.matches(mine));
+            *own = best.or_else(any).map_or(NO_CODEC, |at| at as u8);
+        }
+        self.selector.reset();
+        self.repeats.clear();
+    }
+
+    /// Takes packets from nobody; what was sent stays continuous with what follows.
+    pub(crate) fn detach(&mut self, producer: &Producer) {
+        self.anchor_to(producer);
+        self.producer = None;
+        self.selector.set_target(None);
+        self.repeats.clear();
+    }
+
+    fn own_codec(&self, theirs: &NegotiatedCodec) -> u8 {
+        self.codecs
+            .iter()
+            .position(|mine| theirs.matches(mine))
+            .map_or(NO_CODEC, |at| at as u8)
+    }
+
+    /// Whether the producer's current codec can be sent.
+    pub(crate) fn can_send(&self, producer: &Producer) -> bool {
+        self.codec_map
+            .get(usize::from(producer.codec))
+            .is_some_and(|own| *own != NO_CODEC)
+    }
+
+    fn clock_rate(&self) -> u32 {
+        self.codecs[usize::from(self.codec.unwrap_or(0)).min(self.codecs.len() - 1)]
+            .parameters
+            .clock_rate
+    }
+
+    /// Remembers how the current source's clock lies in the output.
+    fn anchor_to(&mut self, producer: &Producer) {
+        let Some(current) = self.selector.current() else {
+            return;
+        };
+        let Some(encoding) = producer.encodings.get(usize::from(current.spatial)) else {
+            return;
+        };
+        if let Some(clock) = &encoding.clock {
+            self.anchor = Some((clock.local_us, self.timestamps.lookup(clock.rtp)));
+        }
+    }
+
+    /// Decides on one packet of the batch and sends it.
+    pub(crate) fn handle<S: Sink>(
+        &mut self,
+        egress: &mut Egress<'_, S>,
+        item: &Pending,
+        producer: &Producer,
+    ) {
+        let own = self.codec_map[usize::from(item.codec) & (MAX_CODECS - 1)];
+        if own == NO_CODEC {
+            if self
+                .selector
+                .current()
+                .is_some_and(|layer| layer.spatial == item.encoding)
+            {
+                self.leave_out(item);
+            }
+            return;
+        }
+        if item.restart
+            && self
+                .selector
+                .current()
+                .is_some_and(|layer| layer.spatial == item.encoding)
+        {
+            self.selector.reset();
+        }
+        let before = self.selector.current();
+        match self.selector.decide(item.encoding, &item.info) {
+            Decision::Ignore => return,
+            Decision::Drop => return self.leave_out(item),
+            Decision::Switch => self.switch(egress.now_us, before, item, producer),
+            Decision::Forward => {}
+        }
+        let Some(encoding) = producer.encodings.get(usize::from(item.encoding)) else {
+            return;
+        };
+        // A padding-only packet in order is closed over; a late one has its number, which must be filled.
+        if item.payload_len == 0 && self.seq.lookup(item.seq).is_none() {
+            return self.leave_out(item);
+        }
+        let Some(packet) = encoding.ring.get(item.seq) else {
+            return;
+        };
+        self.forward(egress, item, own, packet);
+    }
+
+    fn forward<S: Sink>(
+        &mut self,
+        egress: &mut Egress<'_, S>,
+        item: &Pending,
+        own: u8,
+        packet: &[u8],
+    ) {
+        let start = usize::from(item.payload_at);
+        let Some(payload) = packet.get(start..start + usize::from(item.payload_len)) else {
+            return;
+        };
+        let mut prefix: Option<Vp8Prefix> = None;
+        if let Some(descriptor) = &item.vp8 {
+            prefix = self.vp8.rewrite(descriptor);
+            if prefix.is_none() {
+                return self.seq.drop(item.seq);
+            }
+        }
+        let Some(number) = self.seq.accept(item.seq) else {
+            return;
+        };
+        let timestamp = self.timestamps.map(item.timestamp, egress.now_us);
+        let mut entry = Entry::new(item.seq, timestamp, self.generation, item.encoding, own);
+        if let Some(prefix) = &prefix {
+            entry = entry.with_prefix(prefix);
+        }
+        self.history.push(number, entry);
+        self.codec = Some(own);
+        let class = match self.kind {
+            MediaKind::Audio => PacketClass::Audio,
+            MediaKind::Video => PacketClass::Video,
+        };
+        let replaced = prefix.as_ref().map_or(0, |prefix| prefix.replaces);
+        let payload = payload.get(replaced..).unwrap_or_default();
+        let prefix = prefix.as_ref().map_or(&[][..], Vp8Prefix::bytes);
+        let header = Header {
+            padding: false,
+            marker: item.marker,
+            payload_type: self.codecs[usize::from(own)].parameters.payload_type,
+            sequence_number: number as u16,
+            timestamp,
+            ssrc: self.ssrc,
+        };
+        let octets = prefix.len() + payload.len();
+        let sent = self.send(
+            egress,
+            Shape {
+                header,
+                number,
+                carried: item.carried,
+                packet,
+                prefix,
+                payload,
+                class,
+                again: false,
+            },
+        );
+        self.last_input = self.last_input.max(item.seq);
+        self.last_marker = item.marker;
+        if sent == 0 {
+            self.counters.packets_dropped += 1;
+            return;
+        }
+        self.last_sent_us = Some(egress.now_us);
+        self.counters.packets_sent += 1;
+        self.counters.bytes_sent += sent as u64;
+        self.counters.octets_sent += octets as u64;
+        self.gate_bytes += sent;
+    }
+
+    /// Called once per flush: rates are measured per batch, which is all that a window of a second can tell apart.
+    pub(crate) fn end_batch(&mut self, now_us: u64) {
+        if self.gate_bytes > 0 {
+            self.rate.add(now_us, self.gate_bytes);
+            self.gate.handle_media(self.gate_bytes, now_us);
+            self.gate_bytes = 0;
+        }
+    }
+
+    fn leave_out(&mut self, item: &Pending) {
+        self.seq.drop(item.seq);
+        if let Some(descriptor) = &item.vp8 {
+            self.vp8.drop(descriptor);
+        }
+    }
+
+    /// The packet at hand is the first of another source.
+    fn switch(&mut self, now_us: u64, before: Option<Layer>, item: &Pending, producer: &Producer) {
+        let encoding = |index: u8| producer.encodings.get(usize::from(index));
+        if let Some(clock) = before
+            .and_then(|layer| encoding(layer.spatial))
+            .and_then(|old| old.clock.as_ref())
+        {
+            self.anchor = Some((clock.local_us, self.timestamps.lookup(clock.rtp)));
+        }
+        let rate = self.clock_rate();
+        let reference = self
+            .anchor
+            .zip(encoding(item.encoding).and_then(|new| new.clock.as_ref()))
+            .map(|((local_us, out), clock)| {
+                let ticks = i64::from(item.timestamp.wrapping_sub(clock.rtp).cast_signed());
+                let captured_us = clock
+                    .local_us
+                    .saturating_add(report::ticks_to_us(ticks, rate));
+                out.wrapping_add(
+                    report::us_to_ticks(captured_us.saturating_sub(local_us), rate) as u32,
+                )
+            });
+        self.timestamps.switch(item.timestamp, now_us, reference);
+        self.seq.switch(item.seq, 0);
+        self.vp8.switch();
+        self.frame_number.switched = true;
+        self.last_input = item.seq;
+        self.report_due = true;
+    }
+
+    /// Answers one repeat request. True when something was sent.
+    pub(crate) fn repeat<S: Sink>(
+        &mut self,
+        egress: &mut Egress<'_, S>,
+        seq: u16,
+        producer: &Producer,
+    ) -> bool {
+        let Some((number, entry)) = self.history.find(seq) else {
+            return false;
+        };
+        let Some(packet) = kept(&entry, producer) else {
+            return false;
+        };
+        if !self
+            .gate
+            .allow(number, packet.len(), egress.now_us, egress.rtt_us)
+        {
+            return false;
+        }
+        self.resend(
+            egress,
+            number,
+            &entry,
+            producer,
+            PacketClass::Retransmission,
+        ) > 0
+    }
+
+    fn resend<S: Sink>(
+        &mut self,
+        egress: &mut Egress<'_, S>,
+        number: u64,
+        entry: &Entry,
+        producer: &Producer,
+        class: PacketClass,
+    ) -> usize {
+        let Some(packet) = kept(entry, producer) else {
+            return 0;
+        };
+        let Some(view) = RtpView::parse(packet) else {
+            return 0;
+        };
+        let codec = &self.codecs[usize::from(entry.codec).min(self.codecs.len() - 1)];
+        let media_type = codec.parameters.payload_type;
+        let repair = self.rtx_ssrc.zip(codec.rtx_payload_type);
+        let payload = view
+            .payload()
+            .get(usize::from(entry.replaces)..)
+            .unwrap_or_default();
+        // RFC 4588 section 4: the original sequence number goes before the payload.
+        let mut prefix = [0; 8];
+        let mut prefix_len = 0;
+        let mut put = |bytes: &[u8]| {
+            if let Some(target) = prefix.get_mut(prefix_len..prefix_len + bytes.len()) {
+                target.copy_from_slice(bytes);
+                prefix_len += bytes.len();
+            }
+        };
+        if repair.is_some() {
+            put(&(number as u16).to_be_bytes());
+        }
+        put(entry.prefix());
+        let mut header = Header {
+            padding: false,
+            marker: view.marker(),
+            payload_type: media_type,
+            sequence_number: number as u16,
+            timestamp: entry.timestamp,
+            ssrc: self.ssrc,
+        };
+        let mut index = number;
+        if let Some((ssrc, payload_type)) = repair {
+            index = self.rtx_seq;
+            self.rtx_seq += 1;
+            header = Header {
+                ssrc,
+                payload_type,
+                sequence_number: index as u16,
+                ..header
+            };
+        }
+        let mut carried = Carried::find(packet, &view, &producer.extensions);
+        // Frame numbers of another source had another offset.
+        if self
+            .selector
+            .current()
+            .is_none_or(|layer| layer.spatial != entry.encoding)
+        {
+            carried.remove(DEPENDENCY_DESCRIPTOR);
+        }
+        let shape = Shape {
+            header,
+            number: index,
+            carried,
+            packet,
+            prefix: &prefix[..prefix_len],
+            payload,
+            class,
+            again: true,
+        };
+        let sent = self.send(egress, shape);
+        if sent > 0 && class == PacketClass::Retransmission {
+            self.counters.retransmitted_packets += 1;
+            self.counters.retransmitted_bytes += sent as u64;
+        }
+        sent
+    }
+
+    /// Sends about `bytes` that carry nothing new, to find out whether they fit. Returns packets sent.
+    pub(crate) fn pad<S: Sink>(
+        &mut self,
+        egress: &mut Egress<'_, S>,
+        mut bytes: usize,
+        producer: &Producer,
+    ) -> u64 {
+        let mut packets = 0;
+        let repairs = self
+            .codec
+            .is_some_and(|own| self.codecs[usize::from(own)].rtx_payload_type.is_some());
+        if self.rtx_ssrc.is_none() || !repairs {
+            while bytes > 0 && self.last_marker && self.codec.is_some() {
+                let sent = self.pad_media(egress);
+                if sent == 0 {
+                    break;
+                }
+                packets += 1;
+                bytes = bytes.saturating_sub(sent);
+            }
+            return packets;
+        }
+        let Some(newest) = self.history.newest() else {
+            return 0;
+        };
+        let mut back = 0;
+        while bytes > 0 {
+            let entry = newest
+                .checked_sub(back % 64)
+                .and_then(|number| Some((number, self.history.at(number)?)));
+            back += 1;
+            if back > 256 {
+                break;
+            }
+            let Some((number, entry)) = entry else {
+                continue;
+            };
+            if kept(&entry, producer).is_none() {
+                continue;
+            }
+            let sent = self.resend(egress, number, &entry, producer, PacketClass::Probe);
+            if sent == 0 {
+                break;
+            }
+            packets += 1;
+            bytes = bytes.saturating_sub(sent);
+        }
+        packets
+    }
+
+    /// A padding-only packet between two frames; it takes a number.
+    fn pad_media<S: Sink>(&mut self, egress: &mut Egress<'_, S>) -> usize {
+        let (Some(own), Some(timestamp)) = (self.codec, self.timestamps.last_out()) else {
+            return 0;
+        };
+        let number = self.seq.next_out();
+        self.seq.switch(self.last_input + 1, 1);
+        let header = Header {
+            padding: true,
+            marker: false,
+            payload_type: self.codecs[usize::from(own)].parameters.payload_type,
+            sequence_number: number as u16,
+            timestamp,
+            ssrc: self.ssrc,
+        };
+        let shape = Shape {
+            header,
+            number,
+            carried: Carried::default(),
+            packet: &[],
+            prefix: &[],
+            payload: &PADDING,
+            class: PacketClass::Probe,
+            again: false,
+        };
+        self.send(egress, shape)
+    }
+
+    /// Writes the header and hands the packet over. The block of constant extensions comes first and always has the same size.
+    fn send<S: Sink>(&mut self, egress: &mut Egress<'_, S>, shape: Shape<'_>) -> usize {
+        let ids = self.extensions;
+        let plain = shape.carried.is_empty() || ids.carried == [0; CARRIED.len()];
+        let number = egress.estimator.next_seq();
+        let buffer = &mut *egress.header;
+        let len = if plain {
+            self.template.write(buffer, &shape.header, number, egress.abs_send_time)
+        } else {
+            let mut writer = constant_extensions(
+                HeaderWriter::new(buffer, &shape.header),
+                &ids,
+                &self.mid,
+                number,
+                egress.abs_send_time,
+            );
+            for at in 0..CARRIED.len() {
+                let id = ids.carried[at];
+                let Some(value) = shape.carried.value(at, shape.packet).filter(|_| id != 0) else {
+                    continue;
+                };
+                if at == DEPENDENCY_DESCRIPTOR {
+                    writer = self.frame_number.write(writer, id, value, shape.again);
+                } else {
+                    writer = writer.extension(id, value);
+                }
+            }
+            let Some(len) = writer.finish() else { return 0 };
+            len
+        };
+        let packet = Outgoing {
+            header: &buffer[..len],
+            prefix: shape.prefix,
+            payload: shape.payload,
+            index: shape.number,
+            class: shape.class,
+        };
+        let sent = egress.sink.send(egress.key, packet);
+        if sent > 0 {
+            if ids.transport_cc != 0 {
+                egress.estimator.sent(egress.now_us, sent);
+            } else {
+                egress.estimator.sent_unnumbered(egress.now_us, sent);
+            }
+        }
+        sent
+    }
+
+    /// A sender report whose clock is the publisher's, carried over to ours, so that all its streams stay in sync.
+    pub(crate) fn sender_report(&self, now_us: u64, producer: &Producer) -> Option<Feedback> {
+        let current = self.selector.current()?;
+        let encoding = producer.encodings.get(usize::from(current.spatial))?;
+        let rate = self.clock_rate();
+        let rtp = match &encoding.clock {
+            Some(SenderClock { local_us, rtp, .. }) => {
+                let elapsed = report::us_to_ticks((now_us as i64).saturating_sub(*local_us), rate);
+                self.timestamps.lookup(*rtp).wrapping_add(elapsed as u32)
+            }
+            None => {
+                let elapsed = now_us.saturating_sub(self.last_sent_us?);
+                self.timestamps
+                    .last_out()?
+                    .wrapping_add(report::us_to_ticks(elapsed as i64, rate) as u32)
+            }
+        };
+        Some(Feedback::SenderReport {
+            ssrc: self.ssrc,
+            ntp: report::ntp(now_us),
+            rtp,
+            packets: self.counters.packets_sent as u32,
+            octets: self.counters.octets_sent as u32,
+            reports: Vec::new(),
+        })
+    }
+
+    pub(crate) fn layer_changed(&self) -> bool {
+        let spatial = |layer: Layer| layer.spatial;
+        self.kind == MediaKind::Video
+            && self.selector.current().map(spatial) != self.layer_told.map(spatial)
+    }
+
+    pub(crate) fn ask_repeat(&mut self, seqs: &[u16]) {
+        self.counters.nack_count += 1;
+        let room = MAX_REPEATS.saturating_sub(self.repeats.len());
+        self.repeats.extend(seqs.iter().take(room));
+    }
+}
+
+/// The publisher's packet behind a history entry, while its ring has it.
+fn kept<'p>(entry: &Entry, producer: &'p Producer) -> Option<&'p [u8]> {
+    if !entry.is_from(producer.generation) {
+        return None;
+    }
+    let encoding = producer.encodings.get(usize::from(entry.encoding))?;
+    encoding.ring.get(entry.input_number(encoding.highest()?))
+}
+
+impl FrameNumbers {
+    fn write<'b>(
+        &mut self,
+        writer: HeaderWriter<'b>,
+        id: u8,
+        value: &[u8],
+        again: bool,
+    ) -> HeaderWriter<'b> {
+        let mut copy = [0; 255];
+        let Some(bytes) = copy.get_mut(..value.len()) else {
+            return writer;
+        };
+        bytes.copy_from_slice(value);
+        if let Some([_, high, low]) = value.first_chunk::<3>() {
+            let input = u16::from_be_bytes([*high, *low]);
+            if !again && std::mem::take(&mut self.switched) {
+                self.offset = self
+                    .last
+                    .map_or(0, |last| last.wrapping_add(1).wrapping_sub(input));
+            }
+            let out = input.wrapping_add(self.offset);
+            if !again
+                && self
+                    .last
+                    .is_none_or(|last| out.wrapping_sub(last) < 1 << 15)
+            {
+                self.last = Some(out);
+            }
+            dependency_descriptor::offset_frame_number(bytes, self.offset);
+        }
+        writer.extension(id, bytes)
+    }
+}

@@ -1,0 +1,104 @@
+//! The way of a packet out of the router. Owns the order: leg by leg, consumer by consumer, packet by packet, which makes the
+//! sink's runs long; refuses to decide.
+
+use std::time::Instant;
+
+use crate::consumer::Egress;
+use crate::ingest::ACTIVE_US;
+use crate::params::MediaKind;
+use crate::router::Router;
+use crate::rtp::extension;
+use crate::sink::Sink;
+
+impl Router {
+    /// Sends what the batch brought, retransmissions that were asked for and due probes, one transport after another.
+    pub fn flush(&mut self, now: Instant, sink: &mut impl Sink) {
+        let now_us = self.us(now);
+        for producer in &self.dirty_producers {
+            for consumer in &self.producers[*producer].consumers {
+                let index = self.consumers[*consumer].leg;
+                let leg = &mut self.legs[index];
+                if !std::mem::replace(&mut leg.dirty, true) {
+                    self.dirty_legs.push(index);
+                }
+            }
+        }
+        let mut legs = std::mem::take(&mut self.dirty_legs);
+        for leg in &legs {
+            self.flush_leg(now_us, *leg, sink);
+        }
+        legs.clear();
+        self.dirty_legs = legs;
+        let mut producers = std::mem::take(&mut self.dirty_producers);
+        for producer in producers.drain(..) {
+            self.producers[producer].pending.clear();
+        }
+        self.dirty_producers = producers;
+    }
+
+    fn flush_leg(&mut self, now_us: u64, index: usize, sink: &mut impl Sink) {
+        let leg = &mut self.legs[index];
+        leg.dirty = false;
+        if !leg.ready {
+            return;
+        }
+        let rtt_us = leg.rtt_us();
+        let mut egress = Egress {
+            now_us,
+            key: leg.key,
+            sink,
+            estimator: &mut leg.estimator,
+            rtt_us,
+            abs_send_time: extension::write_abs_send_time(now_us),
+            header: &mut self.header,
+        };
+        let mut changed = false;
+        for &at in &leg.consumers {
+            let consumer = &mut self.consumers[at];
+            let Some(producer) = consumer.producer.map(|producer| &self.producers[producer]) else {
+                continue;
+            };
+            if producer.pending.is_empty() && consumer.repeats.is_empty() {
+                continue;
+            }
+            for item in &producer.pending {
+                consumer.handle(&mut egress, item, producer);
+            }
+            if !consumer.repeats.is_empty() {
+                let mut repeats = std::mem::take(&mut consumer.repeats);
+                for seq in repeats.drain(..) {
+                    consumer.repeat(&mut egress, seq, producer);
+                }
+                consumer.repeats = repeats;
+            }
+            consumer.end_batch(now_us);
+            changed |= consumer.report_due || consumer.layer_changed();
+        }
+        let padding = egress.estimator.padding_due(now_us);
+        if padding > 0 {
+            let mut packets = 0;
+            let video = leg.consumers.iter().find(|at| {
+                let consumer = &self.consumers[**at];
+                consumer.kind == MediaKind::Video && consumer.selector.current().is_some()
+            });
+            if let Some(&at) = video {
+                let consumer = &mut self.consumers[at];
+                if let Some(producer) = consumer.producer.map(|producer| &self.producers[producer])
+                {
+                    packets = consumer.pad(&mut egress, padding, producer);
+                }
+            }
+            leg.probe_packets_sent += packets;
+        }
+        let resting = leg.active_until_us < now_us;
+        leg.active_until_us = now_us + ACTIVE_US;
+        if resting || changed {
+            self.wake_leg(index, now_us);
+        }
+        if changed {
+            for at in 0..self.legs[index].consumers.len() {
+                self.tell_layer(self.legs[index].consumers[at]);
+            }
+        }
+    }
+}

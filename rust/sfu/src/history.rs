@@ -1,0 +1,129 @@
+//! What one consumer was sent lately, to send it again. Owns how each packet was rewritten, not its bytes: those are in the
+//! producer's ring.
+
+use crate::rewrite::Vp8Prefix;
+
+/// How one packet was rewritten. 28 bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Entry {
+    /// Low 32 bits of the number that the consumer saw, plus one; 0 for nothing.
+    out: u32,
+    /// Low 32 bits of the publisher's extended number.
+    pub(crate) input: u32,
+    pub(crate) timestamp: u32,
+    generation: u16,
+    pub(crate) encoding: u8,
+    /// Index among the consumer's codecs.
+    pub(crate) codec: u8,
+    prefix: [u8; 6],
+    prefix_len: u8,
+    /// Payload bytes that the prefix stands for.
+    pub(crate) replaces: u8,
+}
+
+impl Entry {
+    pub(crate) fn new(
+        input: u64,
+        timestamp: u32,
+        generation: u32,
+        encoding: u8,
+        codec: u8,
+    ) -> Self {
+        Self {
+            out: 0,
+            input: input as u32,
+            timestamp,
+            generation: generation as u16,
+            encoding,
+            codec,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn with_prefix(mut self, prefix: &Vp8Prefix) -> Self {
+        let bytes = prefix.bytes();
+        if let Some(target) = self.prefix.get_mut(..bytes.len()) {
+            target.copy_from_slice(bytes);
+            self.prefix_len = bytes.len() as u8;
+            self.replaces = prefix.replaces as u8;
+        }
+        self
+    }
+
+    pub(crate) fn prefix(&self) -> &[u8] {
+        self.prefix
+            .get(..usize::from(self.prefix_len))
+            .unwrap_or_default()
+    }
+
+    /// The publisher's number, given the highest one of its encoding.
+    pub(crate) fn input_number(&self, highest: u64) -> u64 {
+        highest.wrapping_sub(u64::from((highest as u32).wrapping_sub(self.input)))
+    }
+
+    pub(crate) fn is_from(&self, generation: u32) -> bool {
+        self.generation == generation as u16
+    }
+}
+
+/// The last packets by output number.
+#[derive(Debug)]
+pub(crate) struct History {
+    entries: Vec<Entry>,
+    capacity: usize,
+    newest: Option<u64>,
+}
+
+impl History {
+    /// `capacity` is a power of two; memory is taken with the first packet.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            entries: Vec::new(),
+            capacity,
+            newest: None,
+        }
+    }
+
+    pub(crate) fn push(&mut self, out: u64, mut entry: Entry) {
+        if self.entries.is_empty() {
+            self.entries.resize(self.capacity, Entry::default());
+        }
+        entry.out = (out as u32).wrapping_add(1);
+        self.entries[out as usize & (self.capacity - 1)] = entry;
+        self.newest = Some(self.newest.map_or(out, |newest| newest.max(out)));
+    }
+
+    /// The packet that the consumer knows by these 16 bits, and its full number.
+    pub(crate) fn find(&self, seq: u16) -> Option<(u64, Entry)> {
+        let newest = self.newest?;
+        let out = newest.checked_sub(u64::from((newest as u16).wrapping_sub(seq)))?;
+        self.at(out).map(|entry| (out, entry))
+    }
+
+    pub(crate) fn at(&self, out: u64) -> Option<Entry> {
+        let entry = *self.entries.get(out as usize & (self.capacity - 1))?;
+        (entry.out == (out as u32).wrapping_add(1)).then_some(entry)
+    }
+
+    pub(crate) fn newest(&self) -> Option<u64> {
+        self.newest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_is_still_there_across_the_wrap() {
+        let mut history = History::new(64);
+        for out in 65_500..65_600u64 {
+            history.push(out, Entry::new(out + 7, 0, 1, 0, 0));
+        }
+        let (out, entry) = history.find(65_590u64 as u16).unwrap();
+        assert_eq!((out, entry.input_number(65_700)), (65_590, 65_597));
+        assert!(history.find(65_510u64 as u16).is_none());
+        assert!(history.find(65_600u64 as u16).is_none());
+        assert_eq!(std::mem::size_of::<Entry>(), 28);
+    }
+}

@@ -1,0 +1,127 @@
+//! One transport as the router sees it. Owns SSRC tables, congestion state and what is to be said by RTCP; refuses to know media.
+
+use std::collections::HashMap;
+
+use ahash::RandomState;
+
+use crate::bwe::Estimator;
+use crate::extension;
+use crate::feedback::Feedback;
+use crate::report::PeerClock;
+use crate::twcc::Recorder;
+use crate::{TransportId, TransportKey};
+
+/// Assumed until a report tells.
+pub(crate) const DEFAULT_RTT_US: u64 = 100_000;
+
+/// What an incoming SSRC carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binding {
+    Media { producer: usize, encoding: usize },
+    Repair { producer: usize, encoding: usize },
+}
+
+impl Binding {
+    pub(crate) fn producer(self) -> usize {
+        match self {
+            Self::Media { producer, .. } | Self::Repair { producer, .. } => producer,
+        }
+    }
+}
+
+/// Who a peer speaks of when it names an SSRC of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OwnSsrc {
+    pub(crate) consumer: usize,
+    pub(crate) repair: bool,
+}
+
+/// When periodic work of a leg is due, microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Schedule {
+    pub(crate) next: Option<u64>,
+    pub(crate) receiver_report: u64,
+    pub(crate) sender_report: u64,
+    pub(crate) allocation: u64,
+}
+
+impl Schedule {
+    pub(crate) fn at(&mut self, at_us: u64) {
+        self.next = Some(self.next.map_or(at_us, |next| next.min(at_us)));
+    }
+}
+
+pub(crate) struct Leg {
+    pub(crate) id: TransportId,
+    pub(crate) key: TransportKey,
+    pub(crate) ready: bool,
+    pub(crate) cap: Option<u64>,
+    pub(crate) producers: Vec<usize>,
+    /// Audio first: it leaves first and is never held back.
+    pub(crate) consumers: Vec<usize>,
+    pub(crate) incoming: HashMap<u32, Binding, RandomState>,
+    pub(crate) outgoing: HashMap<u32, OwnSsrc, RandomState>,
+    /// Of all producers on this transport.
+    pub(crate) extensions: extension::Ids,
+    pub(crate) estimator: Estimator,
+    /// Of a publisher that understands transport-cc feedback; else REMB is its signal.
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) sends_remb: bool,
+    pub(crate) peer_clock: PeerClock,
+    pub(crate) rtt_us: Option<u64>,
+    /// Names us in RTCP.
+    pub(crate) ssrc: u32,
+    pub(crate) cname: String,
+    pub(crate) fir_seq: u8,
+    pub(crate) feedback: Vec<Feedback>,
+    pub(crate) schedule: Schedule,
+    /// Reports and layer checks go on until this long after the last packet.
+    pub(crate) active_until_us: u64,
+    /// Listed for the next flush.
+    pub(crate) dirty: bool,
+    pub(crate) probe_packets_sent: u64,
+}
+
+impl Leg {
+    pub(crate) fn rtt_us(&self) -> u64 {
+        self.rtt_us.unwrap_or(DEFAULT_RTT_US)
+    }
+
+    /// Smoothed as in RFC 6298.
+    pub(crate) fn observe_rtt(&mut self, rtt_us: u64) {
+        self.rtt_us = Some(self.rtt_us.map_or(rtt_us, |old| (old * 7 + rtt_us) / 8));
+    }
+
+    /// bit/s; none without any limit.
+    pub(crate) fn budget(&self) -> Option<u64> {
+        match (self.cap, self.estimator.estimate()) {
+            (Some(cap), Some(estimate)) => Some(cap.min(estimate)),
+            (cap, estimate) => cap.or(estimate),
+        }
+    }
+
+    /// What is to be said now, as one compound: reports come first (RFC 3550 section 6.1).
+    pub(crate) fn take_feedback(&mut self) -> Option<Vec<Feedback>> {
+        if self.feedback.is_empty() {
+            return None;
+        }
+        let mut packets = std::mem::take(&mut self.feedback);
+        let is_report = |packet: &Feedback| {
+            matches!(
+                packet,
+                Feedback::SenderReport { .. } | Feedback::ReceiverReport { .. }
+            )
+        };
+        packets.sort_by_key(|packet| !is_report(packet));
+        if !packets.first().is_some_and(is_report) {
+            packets.insert(
+                0,
+                Feedback::ReceiverReport {
+                    sender_ssrc: self.ssrc,
+                    reports: Vec::new(),
+                },
+            );
+        }
+        Some(packets)
+    }
+}

@@ -1,0 +1,62 @@
+"""Walls that import-linter cannot see: the compiled module, and who may name SDP and the web."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "python" / "medianode"
+
+IMPORTERS = {
+    "medianode._core": {"sfu/native.py", "sfu/native_sdp.py", "bench/__main__.py"},
+    "medianode.sfu.native": {"node/build.py"},
+    "medianode.sfu.native_sdp": {"node/build.py"},
+    "medianode.sfu.sdp": {
+        "sfu/native_sdp.py",
+        "node/build.py",
+        "signalling/whip/exchange.py",
+        "signalling/whip/play.py",
+        "signalling/whip/publish.py",
+        "signalling/whip/trickle.py",
+    },
+    "jwt": {"jws.py"},
+    "uvicorn": {"rest/server.py"},
+}
+FOLDERS = {"fastapi": "rest", "starlette": "rest", "pydantic_settings": "settings", "typer": "cli"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Names every module that a file imports; `from a import b` counts as both `a` and `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def files() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", IMPORTERS)
+def test_a_module_is_named_only_where_it_may(module: str) -> None:
+    found = {str(path.relative_to(PACKAGE)) for path in files() if module in set(imports(path))}
+    assert found <= IMPORTERS[module], found
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_a_library_is_named_in_one_package_only(package: str) -> None:
+    for path in files():
+        if any(name.split(".")[0] == package for name in imports(path)):
+            assert path.relative_to(PACKAGE).parts[0] == FOLDERS[package], path
+
+
+def test_no_method_of_the_core_takes_or_gives_bytes() -> None:
+    names = {
+        node.id
+        for node in ast.walk(ast.parse((PACKAGE / "_core.pyi").read_text()))
+        if isinstance(node, ast.Name)
+    }
+    assert not names & {"bytes", "bytearray", "memoryview"}
