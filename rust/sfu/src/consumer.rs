@@ -59,7 +59,12 @@ impl Template {
                 .map_or(0, |value| (value.as_ptr() as usize - start) as u8)
         };
         let (transport_cc, abs_send_time) = (offset(ids.transport_cc), offset(ids.abs_send_time));
-        Self { bytes, len: len as u8, transport_cc, abs_send_time }
+        Self {
+            bytes,
+            len: len as u8,
+            transport_cc,
+            abs_send_time,
+        }
     }
 
     #[inline]
@@ -686,7 +691,8 @@ impl Consumer {
         let number = egress.estimator.next_seq();
         let buffer = &mut *egress.header;
         let len = if plain {
-            self.template.write(buffer, &shape.header, number, egress.abs_send_time)
+            self.template
+                .write(buffer, &shape.header, number, egress.abs_send_time)
         } else {
             let mut writer = constant_extensions(
                 HeaderWriter::new(buffer, &shape.header),

@@ -74,8 +74,7 @@ impl<Id> Default for SpeakerObserver<Id> {
 }
 
 impl<Id: Copy + Eq + Hash + Ord> SpeakerObserver<Id> {
-    /// One packet of `id`. `voice` is the sender's own judgement; without it a packet is active by its level alone only
-    /// if `voice` is none.
+    /// One packet of `id`. `voice` is the sender's own judgement where it makes one (`vad=on`): false marks noise.
     pub fn handle(&mut self, id: Id, level_dbov: i8, voice: Option<bool>, now_us: u64) {
         if self.sources.len() >= MAX_SOURCES && !self.sources.contains_key(&id) {
             return;

@@ -293,11 +293,7 @@ fn sealing_needs_room_a_header_and_an_index() {
 
 /// A network that loses and reorders: indices in the order in which they arrive.
 fn arrivals() -> impl Strategy<Value = (u64, Vec<u64>)> {
-    let start = prop_oneof![
-        0u64..0x8000,
-        0x1_f800u64..0x2_0000,
-        0xffff_0000u64..0xffff_ffff
-    ];
+    let start = prop_oneof![0u64..0x8000, 0xf800u64..0x1_0000];
     let fate = (0u32..10, prop_oneof![4 => 0u64..4, 1 => 0u64..60]);
     (start, prop::collection::vec(fate, 300..900)).prop_map(|(start, fates)| {
         let mut sent: Vec<_> = fates
@@ -323,12 +319,10 @@ proptest! {
     #[test]
     fn wrap_with_loss_and_reordering_loses_nothing_more((start, order) in arrivals(), shape in 0usize..48) {
         let profile = PROFILES[shape % 3];
-        // The receiver joins a stream whose counter is 0, as every SRTP receiver must.
-        let base = start & !0xffff;
         let (mut tx, mut rx) = (tx(profile), rx(profile));
-        let mut highest = start - base;
+        let mut highest = start;
         open(&mut rx, &seal(&mut tx, &packet(3, highest as u16, shape), highest)).unwrap();
-        for index in order.into_iter().skip(1).map(|index| index - base) {
+        for index in order.into_iter().skip(1) {
             let plain = packet(3, index as u16, shape);
             let result = open(&mut rx, &seal(&mut tx, &plain, index));
             if index + 1_024 > highest {

@@ -149,23 +149,14 @@ impl<'a> Iterator for Extensions<'a> {
         } else {
             (head >> 4, usize::from(head & 0x0F) + 1, rest)
         };
-        // Id 15 of the one-byte form ends the block (RFC 8285 section 4.2).
-        let terminator = !self.two_byte && id == 15;
-        match rest.split_at_checked(len) {
-            Some((value, rest)) if !terminator => {
-                self.bytes = rest;
-                // Id 0 with a length in the one-byte form is padding that lies about itself.
-                if id == 0 {
-                    self.next()
-                } else {
-                    Some((id, value))
-                }
-            }
-            _ => {
-                self.bytes = &[];
-                None
-            }
-        }
+        // In the one-byte form id 15, and id 0 with a length, end the block (RFC 8285 section 4.2).
+        let terminator = !self.two_byte && matches!(id, 0 | 15);
+        let Some((value, rest)) = rest.split_at_checked(len).filter(|_| !terminator) else {
+            self.bytes = &[];
+            return None;
+        };
+        self.bytes = rest;
+        Some((id, value))
     }
 }
 
@@ -223,6 +214,11 @@ mod tests {
         let bytes = packet(
             0x90,
             &[0xBE, 0xDE, 0, 2, 0x10, 0xAA, 0xF0, 1, 0x20, 1, 0, 0],
+        );
+        assert_eq!(RtpView::parse(&bytes).unwrap().extensions().count(), 1);
+        let bytes = packet(
+            0x90,
+            &[0xBE, 0xDE, 0, 2, 0x10, 0xAA, 0x01, 0, 0, 0x20, 1, 0],
         );
         assert_eq!(RtpView::parse(&bytes).unwrap().extensions().count(), 1);
         let bytes = packet(0x90, &[0xBE, 0xDE, 0, 1, 0x10, 0xAA, 0x2F, 1]);

@@ -1,8 +1,7 @@
-//! Reports, BYE, PLI, FIR and the writing of SDES through `rtc-rtcp`, the only file that names it. Owns the translation; refuses to walk compounds.
+//! Reports, PLI, FIR and the writing of SDES through `rtc-rtcp`, the only file that names it. Owns the translation; refuses to walk compounds.
 
 use bytes::Bytes;
 use medianode_sfu::feedback::{Feedback, ReportBlock};
-use rtc_rtcp::goodbye::Goodbye;
 use rtc_rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
 use rtc_rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc_rtcp::receiver_report::ReceiverReport;
@@ -41,10 +40,6 @@ impl RtcpCodec for RtcRtcp {
                     sender_ssrc: report.ssrc,
                     reports: report.reports.iter().map(block_from).collect(),
                 });
-            }
-            (packet_type::BYE, _) => {
-                let bye: Goodbye = unmarshal(packet)?;
-                into.push(Feedback::Bye { ssrcs: bye.sources });
             }
             (packet_type::PAYLOAD_FEEDBACK, format::PLI) => {
                 let pli: PictureLossIndication = unmarshal(packet)?;
@@ -114,13 +109,6 @@ impl RtcpCodec for RtcRtcp {
                     out,
                 )
             }
-            Feedback::Bye { ssrcs } if ssrcs.len() <= MAX_COUNT => marshal(
-                &Goodbye {
-                    sources: ssrcs.clone(),
-                    reason: Bytes::new(),
-                },
-                out,
-            ),
             Feedback::Pli {
                 sender_ssrc,
                 media_ssrc,

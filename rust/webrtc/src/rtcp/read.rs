@@ -64,6 +64,7 @@ impl Reader {
             (packet_type::TRANSPORT_FEEDBACK, format::TRANSPORT_CC) => self.transport_cc(bare)?,
             (packet_type::PAYLOAD_FEEDBACK, format::APPLICATION) => self.application(bare)?,
             (packet_type::SDES, chunks) => self.sdes(bare, chunks)?,
+            (packet_type::BYE, sources) => self.bye(bare, sources)?,
             _ if bare.len() == packet.len() => RtcRtcp.decode(packet, &mut self.read)?,
             _ => RtcRtcp.decode(&never_padded(bare)?, &mut self.read)?,
         }
@@ -123,6 +124,21 @@ impl Reader {
             feedback_count: head[7],
             arrivals,
         }));
+        Ok(())
+    }
+
+    /// RFC 3550 section 6.6; the reason is not read.
+    fn bye(&mut self, packet: &[u8], sources: u8) -> Result<(), RtcpFault> {
+        let ssrcs = packet
+            .get(HEADER_LEN..HEADER_LEN + 4 * usize::from(sources))
+            .ok_or(RtcpFault::Malformed)?;
+        let ssrcs = ssrcs
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|ssrc| u32::from_be_bytes(*ssrc))
+            .collect();
+        self.read.push(Feedback::Bye { ssrcs });
         Ok(())
     }
 

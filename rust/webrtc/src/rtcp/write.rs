@@ -3,7 +3,7 @@
 use medianode_sfu::feedback::{Arrival, Feedback, TransportCc};
 
 use super::cold::RtcRtcp;
-use super::{FEEDBACK_HEADER_LEN, HEADER_LEN, RtcpCodec, format, packet_type};
+use super::{FEEDBACK_HEADER_LEN, HEADER_LEN, MAX_COUNT, RtcpCodec, format, packet_type};
 
 /// Writes the packets one behind the other and returns the length, a multiple of 4. `None`: no room, or something that the wire
 /// cannot say (more than 31 report blocks, a NACK or report of nothing, a CNAME beyond 255 bytes).
@@ -22,6 +22,7 @@ pub fn write(packets: &[Feedback], out: &mut [u8]) -> Option<usize> {
                 bitrate,
                 ssrcs,
             } => remb(*sender_ssrc, *bitrate, ssrcs, room)?,
+            Feedback::Bye { ssrcs } => bye(ssrcs, room)?,
             Feedback::TransportCc(report) => transport_cc(report, room)?,
             cold => RtcRtcp.encode(cold, room)?,
         };
@@ -48,6 +49,21 @@ fn nack(sender_ssrc: u32, media_ssrc: u32, seqs: &[u16], out: &mut [u8]) -> Opti
     }
     (!seqs.is_empty()).then_some(())?;
     writer.finish(packet_type::TRANSPORT_FEEDBACK, format::NACK)
+}
+
+/// RFC 3550 section 6.6, without a reason.
+fn bye(ssrcs: &[u32], out: &mut [u8]) -> Option<usize> {
+    let count = u8::try_from(ssrcs.len())
+        .ok()
+        .filter(|count| usize::from(*count) <= MAX_COUNT)?;
+    let mut writer = Writer {
+        out,
+        len: HEADER_LEN,
+    };
+    for ssrc in ssrcs {
+        writer.put(&ssrc.to_be_bytes())?;
+    }
+    writer.finish(packet_type::BYE, count)
 }
 
 /// draft-alvestrand-rmcat-remb-03 section 2.2; the bitrate loses what does not fit 18 bits.
@@ -168,13 +184,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Pads to whole words (RFC 3550 section 6.4.1) and writes the header.
-    fn finish(mut self, packet_type: u8, format: u8) -> Option<usize> {
+    fn finish(mut self, packet_type: u8, count: u8) -> Option<usize> {
         let padding = self.len.wrapping_neg() % 4;
         if padding > 0 {
             self.put(&[0, 0, padding as u8][3 - padding..])?;
         }
         let words = u16::try_from(self.len / 4 - 1).ok()?.to_be_bytes();
-        let first = 2 << 6 | u8::from(padding > 0) << 5 | format;
+        let first = 2 << 6 | u8::from(padding > 0) << 5 | count;
         let header = [first, packet_type, words[0], words[1]];
         self.out.get_mut(..HEADER_LEN)?.copy_from_slice(&header);
         Some(self.len)

@@ -193,3 +193,34 @@ fn prf(master: &MasterKey, label: u8, out: &mut [u8]) {
         unreachable!("a master key has 16 or 32 bytes");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes<const N: usize>(hex: &str) -> [u8; N] {
+        std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+    }
+
+    #[test]
+    fn rfc_6188_section_7_2_derivation_from_a_256_bit_key() {
+        let master = MasterKey {
+            key: bytes("f0f04914b513f2763a1b1fa130f10e2998f6f6e43e4309d1e622a0e332b9f1b6").into(),
+            key_len: 32,
+            salt: bytes("3b04803de51ee7c96423ab5b78d2").into(),
+            salt_len: 14,
+        };
+        let mut key = [0; 32];
+        prf(&master, 0, &mut key);
+        assert_eq!(
+            key,
+            bytes("5ba1064e30ec51613cad926c5a28ef731ec7fb397f70a960653caf06554cd8c4")
+        );
+        let mut auth_key = [0; 20];
+        prf(&master, 1, &mut auth_key);
+        assert_eq!(auth_key, bytes("fd9c32d39ed5fbb5a9dc96b30818454d1313dc05"));
+        let mut salt = [0; 14];
+        prf(&master, 2, &mut salt);
+        assert_eq!(salt, bytes("fa31791685ca444a9e07c6c64e93"));
+    }
+}
