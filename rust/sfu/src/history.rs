@@ -3,7 +3,7 @@
 
 use crate::rewrite::Vp8Prefix;
 
-/// How one packet was rewritten. 28 bytes.
+/// How one packet was rewritten. 24 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entry {
     /// Low 32 bits of the number that the consumer saw, plus one; 0 for nothing.
@@ -124,6 +124,6 @@ mod tests {
         assert_eq!((out, entry.input_number(65_700)), (65_590, 65_597));
         assert!(history.find(65_510u64 as u16).is_none());
         assert!(history.find(65_600u64 as u16).is_none());
-        assert_eq!(std::mem::size_of::<Entry>(), 28);
+        assert_eq!(std::mem::size_of::<Entry>(), 24);
     }
 }

@@ -153,14 +153,10 @@ impl Reception {
         self.expected_before = expected;
         self.received_before = self.received;
         let lost = expected_interval.saturating_sub(received_interval);
-        let fraction_lost = if expected_interval == 0 {
-            0
-        } else {
-            ((lost << 8) / expected_interval).min(255) as u8
-        };
+        let fraction = (lost << 8).checked_div(expected_interval).unwrap_or(0);
         ReportBlock {
             ssrc,
-            fraction_lost,
+            fraction_lost: fraction.min(255) as u8,
             cumulative_lost: self.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
             highest_seq: self.highest as u32,
             jitter: self.jitter(),

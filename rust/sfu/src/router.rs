@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use ahash::RandomState;
 use slab::Slab;
 
-use crate::consumer::{Consumer, HEADER_BYTES};
+use crate::consumer::Consumer;
 use crate::extension;
 use crate::feedback::Feedback;
+use crate::header::HEADER_BYTES;
 use crate::leg::{Binding, Leg, OwnSsrc, Schedule};
 use crate::params::{MediaKind, RtpParameters};
 use crate::producer::Producer;
@@ -361,7 +362,10 @@ impl Router {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)] // A fixed border: the engine's commands carry the same fields.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the fields of the engine's command"
+    )]
     pub fn create_consumer(
         &mut self,
         now: Instant,

@@ -71,7 +71,7 @@ impl Simulcast {
     fn run(&mut self, ms: u64) {
         for _ in 0..ms / 10 {
             self.ticks += 1;
-            if self.ticks % 10 == 3 || self.ticks % 10 == 6 || self.ticks % 10 == 0 {
+            if matches!(self.ticks % 10, 0 | 3 | 6) {
                 for at in (0..3).filter(|at| !self.silent.contains(at)) {
                     let key = std::mem::take(&mut self.keys[at]);
                     for packet in self.encoders[at].frame(key) {
@@ -88,7 +88,7 @@ impl Simulcast {
                 let sent = self.room.take_sent(viewer.transport);
                 viewer.link.carry(&sent, 2);
                 viewer.receiver.take(sent);
-                let report = (self.ticks % 5 == 0 && viewer.reports)
+                let report = (self.ticks.is_multiple_of(5) && viewer.reports)
                     .then(|| viewer.link.report(self.room.now_us))
                     .flatten();
                 if let Some(report) = report {

@@ -401,6 +401,29 @@ fn a_storm_of_picture_losses_becomes_two_requests_a_second() {
 }
 
 #[test]
+fn the_srtp_index_goes_on_across_the_wrap_with_a_third_of_all_packets_lost() {
+    let mut call = call();
+    call.frame(true);
+    let first = *call.receiver.packets.keys().next().unwrap();
+    let mut highest = first;
+    let mut n = 0u32;
+    while highest < first + 140_000 {
+        for packet in call.encoder.frame(false) {
+            n = n.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            if n >> 16 & 3 != 0 {
+                call.room.rtp(call.publisher, &packet);
+            }
+        }
+        call.room.flush();
+        call.room.now_us += 1_000;
+        for sent in call.room.take_sent(call.viewer) {
+            assert!(sent.index > highest && sent.index - highest < 200);
+            highest = sent.index;
+        }
+    }
+}
+
+#[test]
 fn padding_only_packets_leave_no_hole() {
     let mut call = call();
     call.frame(true);

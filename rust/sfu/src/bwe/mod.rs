@@ -162,12 +162,12 @@ impl Estimator {
         let mut changed = false;
         if self.remb.is_some() {
             self.prober.expire(now_us);
-        } else if let Some(proven) = self.prober.result(now_us) {
-            if let Some(estimate) = self.estimate.filter(|estimate| proven > *estimate) {
-                tracing::trace!(estimate, proven, "probe");
-                self.estimate = Some(proven);
-                changed = true;
-            }
+        } else if let Some(proven) = self.prober.result(now_us)
+            && let Some(estimate) = self.estimate.filter(|estimate| proven > *estimate)
+        {
+            tracing::trace!(estimate, proven, "probe");
+            self.estimate = Some(proven);
+            changed = true;
         }
         let silent = self
             .last_report_us

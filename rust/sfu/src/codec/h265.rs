@@ -10,8 +10,6 @@ const PARAMETER_SETS: std::ops::RangeInclusive<u8> = 32..=34;
 const IRAP: std::ops::RangeInclusive<u8> = 16..=23;
 /// TSA_N to STSA_R: temporal sub-layer switching.
 const SUB_LAYER_SWITCH: std::ops::RangeInclusive<u8> = 2..=5;
-/// Highest VCL type with sub-layer non-reference pictures; even numbers are the non-reference ones.
-const LAST_SUB_LAYER_TYPE: u8 = 14;
 
 pub(super) fn describe(payload: &[u8]) -> Option<PayloadInfo> {
     let ([first, second], rest) = payload.split_first_chunk::<2>()?;
@@ -40,7 +38,6 @@ fn unit(info: &mut PayloadInfo, kind: u8, start: bool, body: &[u8]) {
     info.start_of_frame |= start && (first_slice || parameters);
     info.keyframe |= start && (parameters || (IRAP.contains(&kind) && first_slice));
     info.layer_sync |= SUB_LAYER_SWITCH.contains(&kind);
-    info.discardable |= kind <= LAST_SUB_LAYER_TYPE && kind % 2 == 0 && info.temporal > Some(0);
 }
 
 /// RFC 7798 section 4.4.2.

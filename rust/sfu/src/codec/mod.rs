@@ -56,7 +56,7 @@ pub struct PayloadInfo {
     pub temporal: Option<u8>,
     /// A receiver of the temporal layers below may begin to take this one here.
     pub layer_sync: bool,
-    /// No other frame depends on this one.
+    /// No other frame depends on this one; false where the payload does not tell.
     pub discardable: bool,
 }
 

@@ -7,7 +7,6 @@ const INTER_PREDICTED: u8 = 0x40;
 const LAYERS: u8 = 0x20;
 const START: u8 = 0x08;
 const END: u8 = 0x04;
-const NO_UPPER_REFERENCE: u8 = 0x01;
 
 pub(super) fn describe(payload: &[u8]) -> Option<PayloadInfo> {
     let mut rest = payload.iter();
@@ -26,7 +25,6 @@ pub(super) fn describe(payload: &[u8]) -> Option<PayloadInfo> {
         info.temporal = Some(layers >> 5);
         info.layer_sync = layers & 0x10 != 0;
         info.spatial = Some((layers >> 1) & 0x07);
-        info.discardable = flags & NO_UPPER_REFERENCE != 0 && layers >> 5 != 0;
     }
     // A key frame is not predicted in time; the lowest spatial layer carries it (RFC 9628 section 4.2, P and SID).
     info.keyframe =

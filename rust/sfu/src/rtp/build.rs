@@ -77,7 +77,7 @@ impl<'b> HeaderWriter<'b> {
         if self.elements == 0 {
             return Some(FIXED_HEADER);
         }
-        while !self.overflow && self.end % 4 != 0 {
+        while !self.overflow && !self.end.is_multiple_of(4) {
             self.put(&[0]);
         }
         let words = u16::try_from((self.end - ELEMENTS) / 4).ok()?;
