@@ -77,7 +77,9 @@ class Tab:
     def publish(self, room: str, peer: str, token: str, label: str = "", **options: Any) -> dict[str, Any]:
         query = f"?label={label}" if label else ""
         url = f"{self.node.url}/whip/{room}/{peer}{query}"
-        return self.page.evaluate("o => publish(o)", {"name": peer + label, "url": url, "token": token, **options})
+        return self.page.evaluate(
+            "o => publish(o)", {"name": peer + label, "url": url, "token": token, **options}
+        )
 
     def play(self, name: str, room: str, target: str, token: str, **options: Any) -> dict[str, Any]:
         url = f"{self.node.url}/whep/{room}" + (f"/{target}" if target else "")

@@ -30,10 +30,22 @@ class Firefox:
     """One headless browser; every call names a tab."""
 
     def __init__(self, program: str, profile: Path) -> None:
-        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
+        lines = [
+            f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()
+        ]
         (profile / "user.js").write_text("\n".join(lines))
-        command = [program, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"]
-        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        command = [
+            program,
+            "--headless",
+            "--no-remote",
+            "--profile",
+            str(profile),
+            "--remote-debugging-port",
+            "0",
+        ]
+        self._process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
         assert self._process.stderr is not None
         for line in self._process.stderr:
             found = re.search(r"WebDriver BiDi listening on (ws://\S+)", line)
@@ -62,7 +74,12 @@ class Firefox:
     def evaluate(self, context: str, expression: str) -> Any:
         """Value of a JavaScript expression, awaited."""
         wrapped = f"(async () => JSON.stringify((await ({expression})) ?? null))()"
-        params = {"expression": wrapped, "target": {"context": context}, "awaitPromise": True, "userActivation": True}
+        params = {
+            "expression": wrapped,
+            "target": {"context": context},
+            "awaitPromise": True,
+            "userActivation": True,
+        }
         result = self._call("script.evaluate", params)
         assert result["type"] == "success", result
         return json.loads(result["result"]["value"])

@@ -45,7 +45,9 @@ def call(folder: Path, program: str) -> dict[str, object]:
             look = firefox.evaluate(receiver, "look('p')")
             inbound = look["inbound"]
             assert isinstance(inbound, dict)
-            if inbound.get("video", {}).get("framesDecoded", 0) > 30 and inbound.get("audio", {}).get("packetsReceived"):
+            if inbound.get("video", {}).get("framesDecoded", 0) > 30 and inbound.get("audio", {}).get(
+                "packetsReceived"
+            ):
                 break
             time.sleep(0.2)
         snapshot = node.request("GET", "/metrics")[2].decode()

@@ -26,7 +26,13 @@ def test_a_firefox_tab_sees_and_hears_another(tmp_path):
     command = [*unshared(), sys.executable, "-m", "tests.browser.firefox_call", program]
     environment = {**os.environ, "HOME": str(tmp_path)}
     done = subprocess.run(
-        command, check=False, capture_output=True, text=True, env=environment, timeout=110, cwd=Path(__file__).parents[2]
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=110,
+        cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])

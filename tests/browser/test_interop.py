@@ -18,7 +18,9 @@ def test_a_gstreamer_publisher_is_seen_and_heard(tab, node):
     needs("gst-inspect-1.0")
     token = node.token("gst")
     command = ["/usr/bin/python3", str(SCRIPT), f"{node.url}/whip/gst/camera-1"]
-    publisher = subprocess.Popen(command, env={**os.environ, "TOKEN": token}, stdout=subprocess.PIPE, text=True)
+    publisher = subprocess.Popen(
+        command, env={**os.environ, "TOKEN": token}, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert publisher.stdout is not None
         assert publisher.stdout.readline() == "published\n"

@@ -65,7 +65,9 @@ def test_the_load_generator_does_not_share_the_engine_that_it_measures():
 
 
 def test_no_async_runtime_and_no_ready_made_peer_connection_in_the_product():
-    assert reached("medianode-py").isdisjoint({"tokio", "async-std", "webrtc", "rtc", "rtc-ice", "rtc-dtls", "ring"})
+    assert reached("medianode-py").isdisjoint(
+        {"tokio", "async-std", "webrtc", "rtc", "rtc-ice", "rtc-dtls", "ring"}
+    )
 
 
 def test_protocol_crates_are_pinned_exactly():
@@ -80,7 +82,8 @@ def test_every_crate_of_the_wheel_has_a_licence_that_we_accept():
         if package["name"] in inside and not package["name"].startswith("medianode"):
             choices = (package["license"] or "").replace("/", " OR ").replace("(", "").replace(")", "")
             accepted = any(
-                all(part.strip() in ALLOWED_LICENCES for part in choice.split(" AND ")) for choice in choices.split(" OR ")
+                all(part.strip() in ALLOWED_LICENCES for part in choice.split(" AND "))
+                for choice in choices.split(" OR ")
             )
             assert accepted, f"{package['name']}: {package['license']}"
 

@@ -16,7 +16,8 @@ from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 PIPELINE = """
 webrtcbin name=rtc bundle-policy=max-bundle
-videotestsrc is-live=true pattern=ball ! video/x-raw,width=640,height=360,framerate=30/1 ! vp8enc deadline=1 keyframe-max-dist=60
+videotestsrc is-live=true pattern=ball ! video/x-raw,width=640,height=360,framerate=30/1
+  ! vp8enc deadline=1 keyframe-max-dist=60
   ! rtpvp8pay picture-id-mode=15-bit ! application/x-rtp,media=video,encoding-name=VP8,payload=96 ! rtc.
 audiotestsrc is-live=true wave=ticks ! opusenc ! rtpopuspay
   ! application/x-rtp,media=audio,encoding-name=OPUS,payload=97 ! rtc.

@@ -22,7 +22,9 @@ class RtcClient:
     base_url: str
     token: str
     pc: RTCPeerConnection = field(
-        default_factory=lambda: RTCPeerConnection(RTCConfiguration([], RTCBundlePolicy.MAX_BUNDLE))
+        default_factory=lambda: RTCPeerConnection(
+            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        )
     )
     location: str = ""
     etag: str = ""

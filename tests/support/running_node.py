@@ -57,7 +57,9 @@ class RunningNode:
         return self.process.wait(20)
 
 
-def start_node(data_dir: Path, *options: str, python: str = sys.executable, **environment: str) -> RunningNode:
+def start_node(
+    data_dir: Path, *options: str, python: str = sys.executable, **environment: str
+) -> RunningNode:
     """Starts a node and waits for its ready line."""
     command = [python, "-m", "medianode", "run", "--data-dir", str(data_dir), "--json"]
     defaults = ["--http", "127.0.0.1:0", "--media-port", "0"]

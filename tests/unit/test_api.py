@@ -177,7 +177,7 @@ async def test_a_broken_body_is_422(world: World) -> None:
 
 
 async def test_large_bodies_are_413_whether_announced_or_not(world: World) -> None:
-    async def pieces():  # noqa: ANN202
+    async def pieces():
         for _ in range(200):
             yield b"x" * 65536
 
@@ -214,7 +214,7 @@ async def test_the_description_and_the_docs_are_self_contained(world: World) -> 
     assert "http" not in page.text.split("<table>")[0].replace("https", "")
 
 
-async def test_the_page_is_served_with_a_policy_and_a_tag(world: World, tmp_path, monkeypatch) -> None:  # noqa: ANN001
+async def test_the_page_is_served_with_a_policy_and_a_tag(world: World, tmp_path, monkeypatch) -> None:
     from medianode.rest.routes import page
 
     (tmp_path / "js").mkdir()

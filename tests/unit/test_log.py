@@ -15,7 +15,7 @@ TOKEN = TokenMint(b"k" * 32, FakeClock()).mint("r", "host", "ann", 60)
 
 
 @pytest.fixture
-def out():  # noqa: ANN201
+def out():
     stream = io.StringIO()
     log.configure("json", "debug", stream)
     yield stream

@@ -42,7 +42,9 @@ def test_the_wheel_is_abi3_and_typed(python: Path):
 
 def test_the_wheel_carries_a_call(python: Path, tmp_path: Path):
     command = [python, "-m", "medianode", "bench", "smoke", "--json"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path, env=without_rust(), timeout=120)
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=tmp_path, env=without_rust(), timeout=120
+    )
     (figures,) = json.loads(done.stdout)
     assert figures["connected"] == figures["asked"]
     assert figures["packets"] > 0

@@ -130,12 +130,14 @@ def _counters(url: str | None) -> dict[str, float]:
     with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own node or one that the caller named
         text = response.read().decode()
     sums: dict[str, float] = {}
-    for name, value in re.findall(r"^medianode_core_worker_(\w+)(?:\{[^}]*\})? ([\d.e+]+)$", text, re.MULTILINE):
+    for name, value in re.findall(
+        r"^medianode_core_worker_(\w+)(?:\{[^}]*\})? ([\d.e+]+)$", text, re.MULTILINE
+    ):
         sums[name] = sums.get(name, 0.0) + float(value)
     return sums
 
 
-def _figures(  # noqa: PLR0913 - one call site, six measured things
+def _figures(
     scenario: dict[str, Any],
     result: dict[str, Any],
     before: _Sample,

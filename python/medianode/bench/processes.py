@@ -28,7 +28,9 @@ class CpuTime:
 
 def cpu_time(pid: int) -> CpuTime:
     """Reads ``/proc``: the sum over all threads of ``schedstat``, user and system of ``stat`` (10 ms ticks)."""
-    total = sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir())
+    total = sum(
+        int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()
+    )
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user, system = (int(value) * 1_000_000_000 // _CLOCK_TICKS for value in fields[11:13])
     return CpuTime(total, user, system)
@@ -53,11 +55,22 @@ def running_node(core: int | None) -> Iterator[Node]:
     """Starts a node with one worker on free ports, in a data folder of its own, kept on ``core``; stops it at the end."""
     with tempfile.TemporaryDirectory(prefix="medianode-bench-") as folder:
         command = [sys.executable, "-m", "medianode"]
-        options = ["--data-dir", folder, "--http", "127.0.0.1:0", "--media-port", "0", "--announced-ip", "127.0.0.1"]
+        options = [
+            "--data-dir",
+            folder,
+            "--http",
+            "127.0.0.1:0",
+            "--media-port",
+            "0",
+            "--announced-ip",
+            "127.0.0.1",
+        ]
         environment = {**os.environ, "MEDIANODE_WORKERS": "1", "MEDIANODE_LOG_LEVEL": "warning"}
         if core is not None:
             environment["MEDIANODE_FIRST_CORE"] = str(core)
-        node = subprocess.Popen([*command, "run", *options, "--json"], stdout=subprocess.PIPE, env=environment, text=True)
+        node = subprocess.Popen(
+            [*command, "run", *options, "--json"], stdout=subprocess.PIPE, env=environment, text=True
+        )
         try:
             if core is not None:
                 with contextlib.suppress(OSError):

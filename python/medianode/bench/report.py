@@ -15,8 +15,7 @@ def table(figures: Figures) -> str:
         ("sequence errors", f"{figures.sequence_errors}"),
         (
             "CPU per packet",
-            f"{figures.cpu_ns_per_packet:,.0f} ns (user {figures.user_ns_per_packet:,.0f},"
-            f" system {figures.system_ns_per_packet:,.0f}); {figures.cores_used:.3f} cores",
+            _cost(figures),
         ),
         ("run length", _optional(figures.run_length, "{:.2f} packets per send")),
         ("system calls", _optional(figures.syscalls_per_packet, "{:.3f} per packet")),
@@ -24,10 +23,18 @@ def table(figures: Figures) -> str:
         ("join to first packet", _joins(figures)),
         ("memory", f"{figures.memory_per_subscriber_kib:,.0f} KiB per subscriber"),
         ("machine's floor", _floor(figures)),
-        ("machine", f"{figures.machine['cpu']}, {figures.machine['cores']} cores, Linux {figures.machine['kernel']}"),
+        (
+            "machine",
+            f"{figures.machine['cpu']}, {figures.machine['cores']} cores, Linux {figures.machine['kernel']}",
+        ),
     ]
     lines = [f"scenario {figures.scenario}", *(f"  {name:<22}{text}" for name, text in rows)]
     return "\n".join([*lines, *(f"  error: {error}" for error in figures.errors[:5])])
+
+
+def _cost(figures: Figures) -> str:
+    split = f"user {figures.user_ns_per_packet:,.0f}, system {figures.system_ns_per_packet:,.0f}"
+    return f"{figures.cpu_ns_per_packet:,.0f} ns ({split}); {figures.cores_used:.3f} cores"
 
 
 def _optional(value: float | None, text: str) -> str:
@@ -57,8 +64,7 @@ def plot(results: list[Figures]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" font-size="13">',
         '<rect width="100%" height="100%" fill="#fff"/>',
         '<text x="16" y="26" font-size="16" font-weight="bold">CPU nanoseconds per forwarded packet</text>',
-        f'<text x="16" y="44" fill="#666">{escape(results[0].machine["cpu"])}, Linux {escape(results[0].machine["kernel"])}'
-        "; dark: user, light: system, line: floor</text>",
+        f'<text x="16" y="44" fill="#666">{escape(_legend(results[0]))}</text>',
     ]
     for index, figures in enumerate(results):
         y = 60 + index * (bar + 22)
@@ -73,6 +79,12 @@ def plot(results: list[Figures]) -> str:
         if _floor_sum(figures):
             parts.append(f'<path d="M{floor:.1f} {y - 4}v{bar + 8}" stroke="#c0392b" stroke-width="2"/>')
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _legend(figures: Figures) -> str:
+    return (
+        f"{figures.machine['cpu']}, Linux {figures.machine['kernel']}; dark: user, light: system, line: floor"
+    )
 
 
 def _floor_sum(figures: Figures) -> float:

@@ -20,7 +20,9 @@ def read(name: str) -> dict[str, Any]:
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
-        raise InvalidArgument(f"there is no scenario {name!r}; these come with the package: {', '.join(names())}")
+        raise InvalidArgument(
+            f"there is no scenario {name!r}; these come with the package: {', '.join(names())}"
+        )
     try:
         scenario = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:

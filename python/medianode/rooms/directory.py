@@ -224,9 +224,15 @@ class Directory:
             case RouterClosed(router=router, cause=cause):
                 self._router_closed(router, cause.value)
             case Lost(count=count):
-                log.warning("events were lost", count=count)
+                self._lost(count)
             case _:
                 pass  # layers and levels are read from the snapshot; closures of legs follow their transport's
+
+    def _lost(self, count: int) -> None:
+        """Takes every session for connected: a lost event must not cost a publisher its name. Closures are never lost."""
+        log.warning("events were lost", count=count)
+        for session in self._sessions.values():
+            session.connected = True
 
     def _connected(self, transport: TransportId, event: TransportConnected) -> None:
         session = self._transports.get(transport)

@@ -147,7 +147,11 @@ class Room:
             wanted = self.speaker if label == CAMERA else self.speaker.peer.sources.get(label)
             if wanted is not None and wanted.live:
                 return wanted
-        if player.following is not None and player.following.live and player.following.peer is not player.peer:
+        if (
+            player.following is not None
+            and player.following.live
+            and player.following.peer is not player.peer
+        ):
             return player.following
         sources = self.sources()
         others = [source for source in sources if source.peer is not player.peer]
