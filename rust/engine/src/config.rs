@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+
 /// Everything that can be set. Every limit is a bound on memory or work that a peer can cause; each has a counter in the snapshot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -88,5 +90,83 @@ impl Default for Limits {
             connect_timeout_s: 30,
             handshakes_per_second: 500,
         }
+    }
+}
+
+impl Config {
+    /// Checks what can be checked without sockets; the number of workers.
+    ///
+    /// # Errors
+    /// [`Error::Config`], naming the setting.
+    pub fn validate(&self) -> Result<usize, Error> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = match self.workers {
+            0 => cores.saturating_sub(1).max(1),
+            workers => workers,
+        };
+        let refuse = |name, reason: &str| Err(Error::Config { name, reason: reason.to_owned() });
+        if workers > MAX_WORKERS {
+            return refuse("workers", "at most 256");
+        }
+        if self.listen_ips.is_empty() {
+            return refuse("listen_ips", "at least one address");
+        }
+        if self.announced_ips.is_empty() {
+            return refuse("announced_ips", "at least one address, or nobody can find this node");
+        }
+        if self.announced_ips.iter().any(IpAddr::is_unspecified) {
+            return refuse("announced_ips", "no client can reach an unspecified address");
+        }
+        self.limits.validate()?;
+        Ok(workers)
+    }
+}
+
+impl Limits {
+    fn validate(&self) -> Result<(), Error> {
+        let positive = [
+            ("commands_queued", self.commands_queued),
+            ("events_queued", self.events_queued),
+            ("routers_per_worker", self.routers_per_worker),
+            ("transports_per_worker", self.transports_per_worker),
+            ("tuples_per_transport", self.tuples_per_transport),
+            ("ssrcs_per_transport", self.ssrcs_per_transport),
+            ("send_bytes_per_transport", self.send_bytes_per_transport),
+            ("handshakes_per_second", self.handshakes_per_second),
+        ];
+        if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(Error::Config { name, reason: "must not be 0".to_owned() });
+        }
+        if !self.ring_packets.is_power_of_two() || self.ring_packets > 1 << 15 {
+            let reason = "a power of two, at most 32768".to_owned();
+            return Err(Error::Config { name: "ring_packets", reason });
+        }
+        Ok(())
+    }
+}
+
+/// A username fragment has eight bits for the worker.
+const MAX_WORKERS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_setting_that_cannot_work() {
+        let name = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            match config.validate() {
+                Err(Error::Config { name, .. }) => name,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(name(|c| c.listen_ips.clear()), "listen_ips");
+        assert_eq!(name(|c| c.announced_ips.clear()), "announced_ips");
+        assert_eq!(name(|c| c.workers = 1000), "workers");
+        assert_eq!(name(|c| c.limits.ring_packets = 1000), "ring_packets");
+        assert_eq!(name(|c| c.limits.events_queued = 0), "events_queued");
+        assert!(Config::default().validate().unwrap() >= 1);
     }
 }

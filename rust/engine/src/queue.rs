@@ -62,6 +62,11 @@ impl CommandReceiver {
         self.wake.clear();
     }
 
+    /// Makes the descriptor readable again, for what was not taken.
+    pub fn rewake(&self) {
+        self.wake.set();
+    }
+
     pub fn take(&self) -> Option<(u64, Command)> {
         self.receiver.try_recv().ok()
     }

@@ -51,10 +51,17 @@ impl Wheel {
         if self.nodes.len() < wanted {
             self.nodes.resize(wanted, idle);
         }
-        let since = at.saturating_duration_since(self.start);
-        let deadline = u64::try_from(since.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-        self.nodes[token as usize].deadline = deadline.max(self.tick + 1);
+        self.nodes[token as usize].deadline = self.tick_of(at);
         self.insert(token);
+    }
+
+    /// Sets the deadline of `token` unless it has one that is not later. Who is fired too early looks again: that is cheaper than
+    /// moving deadlines with every packet.
+    pub fn arm_earlier(&mut self, token: u32, at: Instant) {
+        let armed = self.nodes.get(token as usize).filter(|node| node.slot != Slot::Idle);
+        if armed.is_none_or(|node| self.tick_of(at) < node.deadline) {
+            self.arm(token, at);
+        }
     }
 
     pub fn disarm(&mut self, token: u32) {
@@ -149,6 +156,13 @@ impl Wheel {
             }
             token = next;
         }
+    }
+
+    /// The first tick that is not before `at` and has not been handled.
+    fn tick_of(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.start);
+        let tick = u64::try_from(since.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        tick.max(self.tick + 1)
     }
 
     fn next_tick(&self) -> Option<u64> {
@@ -254,6 +268,7 @@ mod tests {
         let mut fired = Vec::new();
         wheel.advance(start + ms(4_999_999), &mut fired);
         assert_eq!(fired.len(), 7);
+        fired.sort_unstable();
         wheel.advance(start + ms(5_000_000), &mut fired);
         assert_eq!(fired, [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(wheel.next(), None);

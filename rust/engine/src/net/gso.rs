@@ -72,6 +72,18 @@ impl PerClass {
         *number += amount;
     }
 
+    /// The same for each class.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            audio: self.audio + other.audio,
+            video: self.video + other.video,
+            retransmission: self.retransmission + other.retransmission,
+            probe: self.probe + other.probe,
+            rtcp: self.rtcp + other.rtcp,
+            control: self.control + other.control,
+        }
+    }
+
     pub fn sum(&self) -> u64 {
         self.audio + self.video + self.retransmission + self.probe + self.rtcp + self.control
     }

@@ -67,7 +67,7 @@ impl Connection {
     fn new(stream: TcpStream, remote: SocketAddr) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let local = stream.local_addr()?;
+        let (local, remote) = (plain(stream.local_addr()?), plain(remote));
         let (deframer, queue) = (Deframer::default(), Vec::new());
         Ok(Self { stream, local, remote, deframer, queue, written: 0 })
     }
@@ -154,6 +154,14 @@ impl Connection {
         self.written = 0;
         Ok(true)
     }
+}
+
+/// The same address without a flow label, which is not part of who a peer is.
+fn plain(mut address: SocketAddr) -> SocketAddr {
+    if let SocketAddr::V6(v6) = &mut address {
+        v6.set_flowinfo(0);
+    }
+    address
 }
 
 fn is_transient(error: &io::Error) -> bool {

@@ -15,6 +15,16 @@ pub fn pin(core: usize) -> bool {
     }
 }
 
+/// Leaves signals to the threads of the program.
+pub fn block_signals() {
+    // SAFETY: the set is filled before it is used and lives through the call.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut set);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut());
+    }
+}
+
 /// User and system time of the calling thread.
 pub fn cpu_time() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

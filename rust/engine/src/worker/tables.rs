@@ -1,0 +1,153 @@
+//! What a worker has: transports, routers and their legs, by id and by slot. Owns the shapes; refuses to act.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use ahash::AHashMap;
+use medianode_sfu::{
+    ConsumerId, DataConsumerId, DataProducerId, ProducerId, Router, RouterId, TransportId,
+};
+use medianode_webrtc::WebRtcTransport;
+use medianode_webrtc::params::{ChannelParameters, Protocol, SrtpProfile, TransportTuple};
+use slab::Slab;
+
+use crate::net::gso::Destination;
+
+/// All objects of one worker.
+#[derive(Default)]
+pub struct Tables {
+    pub peers: Slab<Box<Peer>>,
+    pub peer_ids: AHashMap<TransportId, u32>,
+    pub rooms: Slab<Box<Room>>,
+    pub room_ids: AHashMap<RouterId, u32>,
+    pub producers: AHashMap<ProducerId, Leg>,
+    pub consumers: AHashMap<ConsumerId, Leg>,
+    pub data_producers: AHashMap<DataProducerId, DataProducer>,
+    pub data_consumers: AHashMap<DataConsumerId, DataConsumer>,
+}
+
+/// One transport and what the engine keeps about it.
+pub struct Peer {
+    pub id: TransportId,
+    /// Which of the slot's tenants this is.
+    pub epoch: u32,
+    pub room: u32,
+    pub name: String,
+    pub transport: WebRtcTransport,
+    pub path: Path,
+    /// The path takes GSO runs.
+    pub runs: bool,
+    pub tuples: Vec<TransportTuple>,
+    /// On the list of peers to be served.
+    pub dirty: bool,
+    /// Its handshake was let in.
+    pub admitted: bool,
+    /// Media SSRCs of its consumers, for a last BYE.
+    pub ssrcs: Vec<u32>,
+    pub channels: BTreeMap<u16, Channel>,
+    pub created: Instant,
+    pub connected: Option<(Instant, SrtpProfile, &'static str)>,
+    pub selections: u32,
+    pub traffic: Traffic,
+}
+
+/// Where a peer's datagrams go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    None,
+    Udp(Destination),
+    /// Key of its connection.
+    Tcp(usize),
+}
+
+impl Path {
+    pub fn protocol(self) -> Option<Protocol> {
+        match self {
+            Path::None => None,
+            Path::Udp(_) => Some(Protocol::Udp),
+            Path::Tcp(_) => Some(Protocol::Tcp),
+        }
+    }
+}
+
+/// Datagrams of one peer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    pub packets_received: u64,
+    pub bytes_received: u64,
+    pub packets_sent: u64,
+    pub bytes_sent: u64,
+    pub packets_dropped: u64,
+}
+
+/// One router.
+pub struct Room {
+    pub id: RouterId,
+    /// None once it has panicked.
+    pub router: Option<Router>,
+    pub peers: Vec<u32>,
+    pub dirty: bool,
+}
+
+/// Which transport and router a producer or consumer belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Leg {
+    pub room: u32,
+    pub peer: u32,
+    pub ssrc: Option<u32>,
+}
+
+/// One data channel of a peer.
+#[derive(Default)]
+pub struct Channel {
+    pub parameters: ChannelParameters,
+    /// Opened by command; the control plane is not told what it knows.
+    pub ours: bool,
+    pub producer: Option<DataProducerId>,
+    pub consumer: Option<DataConsumerId>,
+    /// Messages that came before anybody could hear them.
+    pub unclaimed: VecDeque<(bool, Vec<u8>)>,
+    pub unclaimed_bytes: usize,
+}
+
+impl Channel {
+    /// One that we open.
+    pub fn ours(parameters: ChannelParameters) -> Self {
+        Self { parameters, ours: true, ..Self::default() }
+    }
+
+    /// Messages of this channel may be lost by agreement (RFC 8831 section 6.6).
+    pub fn is_unreliable(&self) -> bool {
+        self.parameters.max_retransmits.is_some() || self.parameters.max_packet_life_time.is_some()
+    }
+}
+
+/// One source of messages.
+pub struct DataProducer {
+    pub peer: u32,
+    pub stream_id: u16,
+    pub consumers: Vec<DataConsumerId>,
+    /// Until then, messages are kept for its first consumer.
+    pub keep_until: Option<Instant>,
+}
+
+/// One receiver of messages.
+pub struct DataConsumer {
+    pub peer: u32,
+    pub stream_id: u16,
+    pub producer: DataProducerId,
+}
+
+impl Tables {
+    pub fn peer(&self, slot: u32) -> Option<&Peer> {
+        self.peers.get(slot as usize).map(Box::as_ref)
+    }
+
+    pub fn peer_mut(&mut self, slot: u32) -> Option<&mut Peer> {
+        self.peers.get_mut(slot as usize).map(Box::as_mut)
+    }
+
+    pub fn room_mut(&mut self, slot: u32) -> Option<&mut Room> {
+        self.rooms.get_mut(slot as usize).map(Box::as_mut)
+    }
+}
