@@ -6,18 +6,23 @@ use medianode_sfu::stats::RouterStats;
 use medianode_sfu::{RouterId, TransportId};
 use medianode_webrtc::TransportCounters;
 use medianode_webrtc::params::{Protocol, SrtpProfile};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::net::gso::PerClass;
 
 /// Everything that is counted. Each worker's part is one moment; the parts are of different moments.
 #[derive(Clone, Debug, Serialize)]
 pub struct Snapshot {
+    #[serde(serialize_with = "all")]
     pub workers: Vec<Arc<WorkerSnapshot>>,
     /// UDP and TCP port of each worker.
     pub ports: Vec<u16>,
     /// Events that nobody has taken yet.
     pub events_queued: usize,
+}
+
+fn all<S: Serializer>(workers: &[Arc<WorkerSnapshot>], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(workers.iter().map(Arc::as_ref))
 }
 
 /// One worker.

@@ -59,10 +59,13 @@ impl Worker {
     pub(super) fn message(&mut self, slot: u32, stream_id: u16, text: bool, data: Vec<u8>) {
         let Some(peer) = self.tables.peers.get_mut(slot as usize) else { return };
         let Some(channel) = peer.channels.get_mut(&stream_id) else { return };
-        if let Some(producer) = channel.producer
-            && !self.keeps(producer)
-        {
-            return self.fan_out(producer, text, &data);
+        if let Some(producer) = channel.producer {
+            // A new producer's messages wait a while for its first consumer.
+            let source = self.tables.data_producers.get(&producer);
+            let keep_until = source.and_then(|source| source.keep_until);
+            if keep_until.is_none_or(|until| until <= self.now) {
+                return self.fan_out(producer, text, &data);
+            }
         }
         let fits = channel.unclaimed.len() < UNCLAIMED_MESSAGES
             && channel.unclaimed_bytes + data.len() <= UNCLAIMED_BYTES;
@@ -72,12 +75,6 @@ impl Worker {
         } else {
             self.counters.dropped.data_unclaimed += 1;
         }
-    }
-
-    /// A new producer's messages wait a while for its first consumer.
-    fn keeps(&self, producer: DataProducerId) -> bool {
-        let keep_until = self.tables.data_producers.get(&producer).and_then(|p| p.keep_until);
-        keep_until.is_some_and(|until| self.now < until)
     }
 
     fn fan_out(&mut self, producer: DataProducerId, text: bool, data: &[u8]) {

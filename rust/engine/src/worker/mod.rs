@@ -21,7 +21,6 @@ use medianode_webrtc::DtlsContext;
 use slab::Slab;
 
 use crate::demux::Tuples;
-use crate::net::arena::ReceiveArena;
 use crate::net::epoll::{Epoll, Interest, Ready};
 use crate::net::gso::SendArena;
 use crate::net::udp::UdpSocket;
