@@ -92,9 +92,10 @@ window.look = async (name) => {
 
 window.leave = async (name, token) => {
   const session = window.sessions[name];
+  const response = await fetch(session.resource, { method: "DELETE", headers: { authorization: `Bearer ${token}` } });
   session.pc.close();
   session.media?.getTracks().forEach((track) => track.stop());
   session.element?.remove();
   delete window.sessions[name];
-  return (await fetch(session.resource, { method: "DELETE", headers: { authorization: `Bearer ${token}` } })).status;
+  return response.status;
 };

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,14 @@ class Tab:
 
     def until(self, name: str, condition: str, timeout_s: float = 20) -> dict[str, Any]:
         """Waits until ``condition``, a JavaScript expression over the look ``s``, holds; returns that look."""
-        script = f"async n => {{ const s = await look(n); return ({condition}) ? s : null; }}"
-        try:
-            handle = self.page.wait_for_function(script, arg=name, timeout=timeout_s * 1000, polling=100)
-        except Exception as error:
-            raise AssertionError(f"never: {condition}; last look: {self.look(name)}") from error
-        return handle.json_value()
+        script = f"async n => {{ const s = await look(n); return [s, Boolean({condition})]; }}"
+        deadline = time.monotonic() + timeout_s
+        while True:
+            look, holds = self.page.evaluate(script, name)
+            if holds:
+                return look
+            assert time.monotonic() < deadline, f"never: {condition}; last look: {look}"
+            self.page.wait_for_timeout(100)
 
 
 @pytest.fixture

@@ -39,4 +39,4 @@ def test_a_firefox_tab_sees_and_hears_another(tmp_path):
     assert seen["look"]["inbound"]["video"]["framesDecoded"] > 30
     assert seen["look"]["inbound"]["audio"]["packetsReceived"] > 0
     ciphers = {look["srtpCipher"] for look in (seen["look"], seen["sender"]) if look.get("srtpCipher")}
-    assert all(cipher.startswith("AEAD_AES_") for cipher in ciphers)
+    assert all("AEAD_AES_" in cipher for cipher in ciphers)

@@ -25,7 +25,7 @@ def test_both_sides_negotiate_an_aead_profile(tab, node):
     receiver.play("p", "aead", "ann", token)
     receiver.until("p", DECODING)
     for look in (sender.look("ann"), receiver.look("p")):
-        assert look["srtpCipher"].startswith("AEAD_AES_"), look["srtpCipher"]
+        assert "AEAD_AES_" in look["srtpCipher"], look["srtpCipher"]
 
 
 def test_a_player_may_come_before_its_publisher_and_follows_its_return(tab, node):

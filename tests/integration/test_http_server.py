@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from medianode.errors import NetworkUnavailable
 from medianode.node.build import Core, Node, running_node
 from medianode.rest import server
 from medianode.settings import load
@@ -190,8 +191,6 @@ async def test_a_certificate_is_reread_when_it_changes(
 
 
 async def test_a_port_in_use_is_said(tmp_path: Path) -> None:
-    from medianode.errors import NetworkUnavailable
-
     async with node(tmp_path) as running:
         with pytest.raises(NetworkUnavailable, match="in use"):
             async with node(tmp_path, http=f"127.0.0.1:{running.http.port}"):

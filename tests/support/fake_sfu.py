@@ -84,6 +84,8 @@ class FakeSfu:
         self.data_consumers: dict[int, CreateDataConsumer] = {}
         self.refuse: dict[type[Command], MedianodeError] = {}
         self.restarts = 0
+        self.faded: set[int] = set()
+        """Transports whose peer is not heard any more, but not yet given up."""
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._closed = False
 
@@ -108,11 +110,18 @@ class FakeSfu:
             yield event
 
     def snapshot(self) -> dict[str, object]:
-        return {
-            "workers": [
-                {"transports": len(self.transports), "routers": [{"router": r} for r in self.routers]}
-            ]
-        }
+        routers = [
+            {
+                "router": router,
+                "transports": [
+                    {"transport": t, "ice_state": "disconnected" if t in self.faded else "connected"}
+                    for t, owner in self.transports.items()
+                    if owner == router
+                ],
+            }
+            for router in self.routers
+        ]
+        return {"workers": [{"transports": len(self.transports), "routers": routers}]}
 
     async def close(self) -> None:
         if not self._closed:

@@ -5,13 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from aiortc import (
-    RTCBundlePolicy,
-    RTCConfiguration,
-    RTCDataChannel,
-    RTCPeerConnection,
-    RTCSessionDescription,
-)
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
 
@@ -21,11 +15,8 @@ class RtcClient:
 
     base_url: str
     token: str
-    pc: RTCPeerConnection = field(
-        default_factory=lambda: RTCPeerConnection(
-            RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
-        )
-    )
+    # Not max-bundle: with it, aiortc 1.16 takes candidates from the last section, where BUNDLE has none.
+    pc: RTCPeerConnection = field(default_factory=lambda: RTCPeerConnection(RTCConfiguration(iceServers=[])))
     location: str = ""
     etag: str = ""
     answer: str = ""

@@ -22,6 +22,7 @@ class RunningNode:
     ready: dict[str, Any]
     log: list[str] = field(default_factory=list)
     python: str = sys.executable
+    reader: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -35,6 +36,15 @@ class RunningNode:
     def token(self, room: str, *, peer: str | None = None, role: str = "host") -> str:
         options = ["--peer", peer] if peer else []
         return self.command("token", "--room", room, "--role", role, *options)
+
+    def mint(self, room: str, *, peer: str | None = None, role: str = "host") -> str:
+        """Makes a token over HTTP, which is quicker than a command."""
+        body = json.dumps({"role": role, "peer": peer}).encode()
+        key, kind = self.ready["api_key"], "application/json"
+        path = f"/api/v1/rooms/{room}/tokens"
+        status, _, answer = self.request("POST", path, token=key, body=body, Content_Type=kind)
+        assert status == 201, answer
+        return str(json.loads(answer)["token"])
 
     def request(
         self, method: str, path: str, *, token: str | None = None, body: bytes | None = None, **headers: str
@@ -54,7 +64,16 @@ class RunningNode:
     def stop(self) -> int:
         """Asks the node to end and returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.wait(20)
+
+    def wait(self, seconds: float) -> int:
+        """Waits until the node has ended and its log is complete; returns its exit status."""
+        status = self.process.wait(seconds)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        if self.reader is not None:
+            self.reader.join(5)
+        return status
 
 
 def start_node(
@@ -74,10 +93,16 @@ def start_node(
     assert process.stderr is not None
     log: list[str] = []
     stderr = process.stderr
-    threading.Thread(target=lambda: log.extend(stderr), daemon=True).start()
+
+    def read() -> None:
+        with stderr:
+            log.extend(stderr)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
     killer = threading.Timer(START_TIMEOUT_S, process.kill)
     killer.start()
     line = process.stdout.readline()
     killer.cancel()
     assert line, "the node ended before it was ready:\n" + "".join(log)
-    return RunningNode(data_dir, process, json.loads(line), log, python)
+    return RunningNode(data_dir, process, json.loads(line), log, python, reader)

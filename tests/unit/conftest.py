@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 
 from medianode.ids import IdSource, PeerName, RoomName, SourceLabel
 from medianode.jws import TokenMint
@@ -22,6 +23,10 @@ from medianode.sfu.params import MediaKind
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
 from tests.support.fake_sfu import DTLS, SCTP, FakeSdp, FakeSfu, rtp
+
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]
+)
 
 
 class FakeClock:

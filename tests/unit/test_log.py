@@ -16,10 +16,10 @@ TOKEN = TokenMint(b"k" * 32, FakeClock()).mint("r", "host", "ann", 60)
 
 @pytest.fixture
 def out():
-    stream = io.StringIO()
+    stream, before = io.StringIO(), structlog.get_config()
     log.configure("json", "debug", stream)
     yield stream
-    structlog.reset_defaults()
+    structlog.configure(**before)
 
 
 @pytest.mark.parametrize("secret", [TOKEN, "mnk_01234567_abcdef", f"Bearer {TOKEN}", "bearer whatever"])

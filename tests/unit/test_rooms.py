@@ -97,6 +97,18 @@ async def test_a_publisher_that_never_connected_loses_its_name(world: World) -> 
     assert first.closed
 
 
+async def test_a_publisher_that_faded_loses_its_name(world: World) -> None:
+    first = await world.publish("ann", subject="token:1")
+    world.sfu.connect(first.transport)
+    await world.settled()
+    world.clock.seconds += 60
+    with pytest.raises(Conflict):
+        await world.publish("ann", subject="token:2")
+    world.sfu.faded.add(first.transport)
+    await world.publish("ann", subject="token:2")
+    assert first.closed
+
+
 async def test_a_room_opened_by_a_token_ends_with_its_last_peer(world: World) -> None:
     source, player = await world.publish("ann"), await world.play("ann")
     world.rooms.close(source)

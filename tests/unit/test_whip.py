@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from medianode.rooms.roles import Role
+from medianode.sfu.events import CloseCause
 from tests.unit.conftest import World
 
 SDP = {"Content-Type": "application/sdp"}
@@ -183,6 +184,16 @@ async def test_delete_is_200_then_404(world: World, side: str) -> None:
     await world.settled()
     assert not world.sfu.transports
     assert not world.rooms.directory.rooms()
+
+
+async def test_hanging_up_before_delete_is_200_once(world: World, side: str) -> None:
+    where, _, token = await opened(world, side)
+    world.sfu.lose(next(iter(world.sfu.transports)), CloseCause.PEER_CLOSED)
+    await world.settled()
+    assert not world.rooms.directory.sessions()
+    assert_problem(await world.http.delete(where, headers=world.token()), 404)
+    assert (await world.http.delete(where, headers=token)).status_code == 200
+    assert_problem(await world.http.delete(where, headers=token), 404)
 
 
 async def test_a_session_belongs_to_its_token(world: World, side: str) -> None:

@@ -26,11 +26,12 @@ async def test_a_player_may_watch_others_under_its_own_name(world: World) -> Non
 
 
 async def test_a_second_publisher_under_a_living_name(world: World) -> None:
-    mine, other = {**SDP, **world.token()}, {**SDP, **world.token()}
-    first = await world.http.post("/whip/r/ann", content=OFFER, headers=mine)
-    assert_problem(await world.http.post("/whip/r/ann", content=OFFER, headers=other), 409)
-    second = await world.http.post("/whip/r/ann", content=OFFER, headers=mine)
-    assert second.status_code == 201
-    assert_problem(await world.http.delete(first.headers["location"], headers=mine), 404)
-    screen = await world.http.post("/whip/r/ann?label=screen", content=OFFER, headers=other)
+    invite, named = {**SDP, **world.token()}, {**SDP, **world.token(peer="bob")}
+    assert (await world.http.post("/whip/r/ann", content=OFFER, headers=invite)).status_code == 201
+    assert_problem(await world.http.post("/whip/r/ann", content=OFFER, headers=invite), 409)
+    screen = await world.http.post("/whip/r/ann?label=screen", content=OFFER, headers=invite)
     assert screen.status_code == 201
+    first = await world.http.post("/whip/r/bob", content=OFFER, headers=named)
+    assert_problem(await world.http.post("/whip/r/bob", content=OFFER, headers=invite), 409)
+    assert (await world.http.post("/whip/r/bob", content=OFFER, headers=named)).status_code == 201
+    assert_problem(await world.http.delete(first.headers["location"], headers=named), 404)

@@ -10,7 +10,7 @@ import structlog
 
 from medianode import jws
 from medianode.clock import Clock, SystemClock
-from medianode.errors import InvalidArgument
+from medianode.errors import InvalidArgument, Unsupported
 from medianode.ids import IdSource
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
@@ -77,14 +77,19 @@ class Node:
     def invite_url(self) -> str:
         """Makes a link that lets a person in. The token stands in the fragment, which browsers do not send."""
         token = self.services.mint.mint(INVITE_ROOM, "guest", None, INVITE_TTL_S)
-        return f"{self.base_url}/#room={INVITE_ROOM}&token={token}"
+        return f"{self.base_url}/#token={token}"
 
 
 def native_core(config: dict[str, Any]) -> Core:
     """Starts the compiled core in this process."""
-    from medianode.sfu.native import NativeSfu  # noqa: PLC0415 - what needs no media must run without the extension
-    from medianode.sfu.native_sdp import NativeSdp  # noqa: PLC0415
-
+    try:
+        # What needs no media (tokens, keys, doctor) must run without the extension.
+        from medianode.sfu.native import NativeSfu  # noqa: PLC0415
+        from medianode.sfu.native_sdp import NativeSdp  # noqa: PLC0415
+    except ImportError as error:
+        raise Unsupported(
+            f"the compiled core is missing; build and install the package (./task build): {error}"
+        ) from error
     sfu = NativeSfu(config)
     return Core(sfu, NativeSdp(), sfu.media_ports())
 

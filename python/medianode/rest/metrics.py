@@ -47,9 +47,30 @@ def _core(snapshot: Snapshot) -> Iterator[str]:
     _collect(families, {key: value for key, value in snapshot.items() if key != "workers"}, "", {})
     for index, worker in enumerate(snapshot.get("workers", [])):
         totals = {key: value for key, value in worker.items() if key != "routers"}
-        _collect(families, totals, "worker_", {"worker": str(index)})
+        labels = {"worker": str(index)}
+        _collect(families, totals, "worker_", labels)
+        _collect(families, _sums(worker.get("routers", [])), "worker_", labels)
     for name, samples in sorted(families.items()):
         yield from _family(f"medianode_core_{name}", "unknown", "Counted by the core.", samples)
+
+
+def _sums(routers: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Adds up what the routers of a worker carry now."""
+    producers = [producer for router in routers for producer in router.get("producers", [])]
+    consumers = [consumer for router in routers for consumer in router.get("consumers", [])]
+    encodings = [encoding for producer in producers for encoding in producer.get("encodings", [])]
+    discarded: dict[str, int] = {}
+    for router in routers:
+        for cause, count in router.get("packets_discarded", {}).items():
+            discarded[cause] = discarded.get(cause, 0) + count
+    return {
+        "routers": len(routers),
+        "producers": len(producers),
+        "consumers": len(consumers),
+        "incoming_bitrate": sum(encoding.get("bitrate", 0) for encoding in encodings),
+        "outgoing_bitrate": sum(consumer.get("bitrate", 0) for consumer in consumers),
+        "packets_discarded": discarded,
+    }
 
 
 def _collect(

@@ -145,7 +145,7 @@ class SessionStats(BaseModel):
     label: str
     connected: bool
     seconds: float
-    transport: dict[str, Any] | None = None
+    transport: dict[str, Any]
     producers: list[dict[str, Any]]
     consumers: list[dict[str, Any]]
 

@@ -6,17 +6,22 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+import h11
 import structlog
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from medianode.errors import InvalidArgument, NetworkUnavailable
+from medianode.rest.errors import problem
 
 TLS_CHECK_S = 5.0
+UNWANTED_BYTES = 256 * 1024
+"""Read after the answer of a body that nobody wanted, so that the client gets to the answer; then the connection is closed."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,25 +41,54 @@ class HttpBinding:
 
 
 class _PatientProtocol(H11Protocol):
-    """Cuts a connection that does not finish the head of a request in time, however slowly it goes on sending."""
+    """Cuts a connection that does not finish the head of a request in time, however slowly it goes on sending.
+
+    Bounds the connections too, and says what is wrong in problem documents; the library's own limit lets idle ones pile up.
+    """
 
     header_timeout_s = 10.0
+    most_connections = 4096
+    _unwanted = 0
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections", (b"retry-after", b"1"))
+            return
         self._arm()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP."""
+        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _refuse(self, status: HTTPStatus, detail: str, *headers: tuple[bytes, bytes]) -> None:
+        """Closes, with a problem document if no answer has begun."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            response = problem(status, detail)
+            lines = [*response.raw_headers, *headers, (b"connection", b"close")]
+            head = h11.Response(status_code=status, headers=lines, reason=status.phrase.encode())
+            for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self._answering():
             self._disarm()
+            self._unwanted = 0
+        elif self.conn.their_state is h11.SEND_BODY and self._outstays(len(data)):
+            self.transport.close()
         elif self._head_timer is None:
             self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+
+    def _outstays(self, received: int) -> bool:
+        self._unwanted += received
+        return self._unwanted > UNWANTED_BYTES
 
     def _answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
@@ -97,7 +131,8 @@ class HttpServer:
         binding = self.binding
         listener = _listen(binding.host, binding.port)
         self.port = listener.getsockname()[1]
-        protocol = type("_Protocol", (_PatientProtocol,), {"header_timeout_s": binding.header_timeout_s})
+        bounds = {"header_timeout_s": binding.header_timeout_s, "most_connections": binding.connections}
+        protocol = type("_Protocol", (_PatientProtocol,), bounds)
         config = uvicorn.Config(
             self.app,
             http=protocol,
@@ -110,7 +145,6 @@ class HttpServer:
             forwarded_allow_ips=list(binding.trusted_proxies),
             timeout_keep_alive=binding.keep_alive_s,
             timeout_graceful_shutdown=2,
-            limit_concurrency=binding.connections,
             h11_max_incomplete_event_size=32 * 1024,
         )
         if binding.tls_cert is not None and binding.tls_key is not None:

@@ -1,22 +1,15 @@
 """Joins the node's counters with the sessions they belong to. Counts nothing itself."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from medianode.rest.schemas import RoomStats, SessionStats
 from medianode.rooms.room import Player, Room, Session, Source
 from medianode.sfu.interface import Snapshot
+from medianode.sfu.snapshots import router_in, transport_in
 
 
 def stats_of(room: Room, snapshot: Snapshot, now: float) -> RoomStats:
     """Describes the counters of a room's sessions."""
-    routers = [router for worker in snapshot.get("workers", []) for router in worker.get("routers", [])]
-    router: Mapping[str, Any] = next((r for r in routers if r.get("router") == room.router), {})
-    producers, consumers, legs = (
-        router.get("producers", []),
-        router.get("consumers", []),
-        router.get("legs", []),
-    )
+    router = router_in(snapshot, room.router)
+    producers, consumers = router.get("producers", []), router.get("consumers", [])
     sessions = []
     for peer in room.peers.values():
         for session in [*peer.sources.values(), *peer.players.values()]:
@@ -29,7 +22,7 @@ def stats_of(room: Room, snapshot: Snapshot, now: float) -> RoomStats:
                     label=_label(session),
                     connected=session.connected,
                     seconds=round(now - session.started, 1),
-                    transport=next((leg for leg in legs if leg.get("transport") == own), None),
+                    transport=transport_in(router, own),
                     producers=[item for item in producers if item.get("transport") == own],
                     consumers=[item for item in consumers if item.get("transport") == own],
                 )

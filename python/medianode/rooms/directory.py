@@ -15,6 +15,7 @@ from medianode.rooms.switching import Switching
 from medianode.sfu.commands import CloseRouter, CloseTransport, CreateRouter, Reply
 from medianode.sfu.events import (
     ActiveSpeaker,
+    CloseCause,
     DataChannelClosed,
     DataChannelOpened,
     Event,
@@ -24,6 +25,9 @@ from medianode.sfu.events import (
     TransportConnected,
 )
 from medianode.sfu.interface import Sfu
+
+DEPARTED = 1024
+"""Sessions that are remembered after their client hung up."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +58,7 @@ class Directory:
         self._sessions: dict[SessionId, Session] = {}
         self._transports: dict[TransportId, Session] = {}
         self._producers: dict[ProducerId, Source] = {}
+        self._departed: dict[SessionId, tuple[RoomName, str]] = {}
         self.sessions_started = 0
         self.sessions_ended: dict[str, int] = {}
 
@@ -186,6 +191,19 @@ class Directory:
         )
         self.settle(room)
 
+    def _remember(self, session: Session, cause: CloseCause) -> None:
+        if cause == CloseCause.PEER_CLOSED:
+            self._departed[session.id] = (session.room.name, session.subject)
+            if len(self._departed) > DEPARTED:
+                del self._departed[next(iter(self._departed))]
+
+    def departed(self, session: str, room: RoomName, subject: str) -> bool:
+        """Says, once, that a client hung up by itself before it asked us to end its session."""
+        known = self._departed.get(SessionId(session)) == (room, subject)
+        if known:
+            del self._departed[SessionId(session)]
+        return known
+
     def _end_source(self, source: Source) -> None:
         room, peer = source.room, source.peer
         if peer.sources.get(source.label) is source:
@@ -217,6 +235,7 @@ class Directory:
                 session = self._transports.get(transport)
                 if session is not None:
                     self.end_session(session, cause.value)
+                    self._remember(session, cause)
             case ActiveSpeaker(router=router, producer=producer):
                 self._speaks(router, producer)
             case DataChannelOpened() | DataChannelClosed():
@@ -239,6 +258,8 @@ class Directory:
         if session is None:
             return
         session.connected = True
+        if isinstance(session, Player):
+            self.switching.connected(session)
         log.info(
             "session connected",
             session=session.id,

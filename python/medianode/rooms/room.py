@@ -82,6 +82,8 @@ class Player(Session):
     """Channels that are fed now, by label."""
     live: bool = False
     """All consumers exist: they can be switched."""
+    settled: bool = False
+    """Had time to open its own channels; what it lacks now is opened for it."""
 
 
 @dataclass(slots=True, eq=False)

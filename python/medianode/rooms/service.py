@@ -35,6 +35,7 @@ from medianode.sfu.commands import (
 )
 from medianode.sfu.interface import Sfu
 from medianode.sfu.params import DtlsParameters, MediaKind, RtpParameters, SctpParameters
+from medianode.sfu.snapshots import router_in, transport_in
 
 CONNECT_GRACE_S = 10.0
 """A publisher that has not connected after this time no longer holds its name."""
@@ -178,6 +179,11 @@ class RoomService:
             raise PermissionDenied("this session belongs to another token")
         return found
 
+    def leave(self, grant: Grant, session: str) -> None:
+        """Ends a session at its client's word; one whose client hung up a moment before has ended as asked."""
+        if not self.directory.departed(session, grant.room, grant.subject):
+            self.close(self.session_for(grant, session))
+
     def close(self, session: Session, cause: str = "closed") -> None:
         """Ends a session."""
         self.directory.end_session(session, cause)
@@ -210,9 +216,13 @@ class RoomService:
         return source
 
     def _may_take_over(self, holder: Source, grant: Grant) -> bool:
-        if holder.subject == grant.subject:
+        # A token that names the peer is that peer, come back. One without a name may be an invitation that many people hold.
+        if grant.peer is not None and holder.subject == grant.subject:
             return True
-        return not holder.connected and self._clock.monotonic() - holder.started > CONNECT_GRACE_S
+        if not holder.connected:
+            return self._clock.monotonic() - holder.started > CONNECT_GRACE_S
+        transport = transport_in(router_in(self._sfu.snapshot(), holder.room.router), holder.transport)
+        return transport.get("ice_state") == "disconnected"
 
     def _seat(self, room: Room, grant: Grant, target: Target, media: Media) -> Player:
         name = grant.peer or given_name()

@@ -19,6 +19,9 @@ from medianode.sfu.commands import (
 from medianode.sfu.events import DataChannelClosed, DataChannelOpened
 from medianode.sfu.interface import Sfu
 
+SETTLE_S = 1.0
+"""A player's own channels open within a round trip or two of its connection."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -52,6 +55,20 @@ class Switching:
         player.following = None
         player.legs.clear()
 
+    def connected(self, player: Player) -> None:
+        """Gives a player a moment to open its channels, then opens those that it lacks."""
+        if player.data:
+            asyncio.get_running_loop().call_later(SETTLE_S, self._settle, player)
+
+    def _settle(self, player: Player) -> None:
+        player.settled = True
+        source = player.following
+        if source is None or player.closed:
+            return
+        for label, channel in source.channels.items():
+            if label not in player.legs:
+                self._link(player, label, channel)
+
     def channel_opened(self, session: Source | Player, event: DataChannelOpened) -> None:
         """Takes a publisher's new channel to its players, or a player's new channel into use."""
         label = event.channel.label
@@ -62,7 +79,9 @@ class Switching:
         elif label not in session.own_channels:
             session.own_channels[label] = event.stream_id
             source = session.following
-            if source is not None and label in source.channels and label not in session.legs:
+            if source is not None and label in source.channels:
+                # The player's own channel takes the place of one that we had to open before it came.
+                self._unlink(session, label)
                 self._link(session, label, source.channels[label])
 
     def channel_closed(self, session: Source | Player, event: DataChannelClosed) -> None:
@@ -104,6 +123,8 @@ class Switching:
     def _link(self, player: Player, label: str, channel: SourceChannel) -> None:
         """Feeds the channel that the player opened under this label, or opens one like the publisher's."""
         stream_id = player.own_channels.get(label)
+        if stream_id is None and not player.settled:
+            return
         leg = self._ids.data_consumer()
         player.legs[label] = leg
         self.post(

@@ -110,7 +110,7 @@ def created(service: RoomService, sdp: Sdp, ices: IceSessions, plan: Plan, opene
 
 def delete(service: RoomService, grant: Grant, session: str) -> Answer:
     """Ends a session; an entity tag is ignored here (RFC 9725 section 4.3.1)."""
-    service.close(service.session_for(grant, session))
+    service.leave(grant, session)
     return Answer(status.OK)
 
 
