@@ -101,9 +101,11 @@ def measure(scenario: dict[str, Any], target: Target, progress: Progress, cores:
     empty, before, after, result = resident_bytes(target.pid), None, None, None
     for line in load_lines(["run"], request):
         if line.get("phase") == "measure_begin":
-            before = _Sample.take(target)
+            counters = _counters(target.metrics_url)  # asked first: answering costs the node CPU time
+            before = _Sample(cpu_time(target.pid), resident_bytes(target.pid), counters)
         elif line.get("phase") == "measure_end":
-            after = _Sample.take(target)
+            cpu, resident = cpu_time(target.pid), resident_bytes(target.pid)
+            after = _Sample(cpu, resident, _counters(target.metrics_url))
         elif line["type"] == "result":
             result = line["result"]
         progress(line)
@@ -117,10 +119,6 @@ class _Sample:
     cpu: CpuTime
     resident: int
     counters: dict[str, float]
-
-    @classmethod
-    def take(cls, target: Target) -> "_Sample":
-        return cls(cpu_time(target.pid), resident_bytes(target.pid), _counters(target.metrics_url))
 
 
 def _counters(url: str | None) -> dict[str, float]:
