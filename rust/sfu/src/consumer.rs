@@ -4,11 +4,14 @@
 use crate::bwe::Estimator;
 use crate::extension::{self, CARRIED, Carried, DEPENDENCY_DESCRIPTOR};
 use crate::feedback::Feedback;
-use crate::header::{FrameNumbers, HEADER_BYTES, Template, constant_extensions};
-use crate::history::{Entry, History};
+use crate::frames::FrameChooser;
+use crate::header::{
+    FrameNumbers, HEADER_BYTES, Template, constant_extensions, dependency_extension,
+};
+use crate::history::{Entry, History, Stamp};
 use crate::nack::AnswerGate;
 use crate::params::{MediaKind, RtpParameters};
-use crate::producer::{MAX_CODECS, NegotiatedCodec, Pending, Producer};
+use crate::producer::{Again, MAX_CODECS, NegotiatedCodec, Pending, Producer};
 use crate::rate::RateMeter;
 use crate::report::{self, SenderClock};
 use crate::rewrite::{SequenceMap, TimestampMap, Vp8Prefix, Vp8Rewriter};
@@ -85,6 +88,11 @@ pub(crate) struct Consumer {
     timestamps: TimestampMap,
     vp8: Vp8Rewriter,
     frame_number: FrameNumbers,
+    frames: Box<FrameChooser>,
+    /// Encoding and number of the packet where the current source began, if in the running batch its followers come again.
+    entered: Option<(u8, u64)>,
+    /// The stream cannot be decoded any more without a key frame.
+    pub(crate) broken: bool,
     rtx_seq: u64,
     history: History,
     gate: AnswerGate,
@@ -93,9 +101,10 @@ pub(crate) struct Consumer {
     /// A moment on our clock and its timestamp in the output, from the last source that had a clock.
     anchor: Option<(i64, u32)>,
     last_sent_us: Option<u64>,
-    last_input: u64,
     last_marker: bool,
     pub(crate) report_due: bool,
+    /// The choice that was looked at last, and what of it was told.
+    pub(crate) layer_seen: Option<Layer>,
     pub(crate) layer_told: Option<Layer>,
     pub(crate) rate: RateMeter,
     pub(crate) counters: Counters,
@@ -111,8 +120,10 @@ struct Shape<'a> {
     prefix: &'a [u8],
     payload: &'a [u8],
     class: PacketClass,
-    /// Sent before: nothing is to be remembered of it.
-    again: bool,
+    /// For the dependency descriptor.
+    frame_offset: u16,
+    /// Of the packet that this one repeats under its own number; none for a new number.
+    stamp: Option<Stamp>,
 }
 
 impl Consumer {
@@ -138,6 +149,8 @@ impl Consumer {
         // Low, and neither 0 nor 1: the receiver then never guesses a wrong rollover counter (RFC 3711 section 3.3.1).
         let mut first = || 2 + random() % ((1 << 15) - 2);
         let (first_seq, rtx_seq) = (first(), first());
+        let repairs = |codec: &NegotiatedCodec| codec.rtx_payload_type.is_some();
+        let stamped = encoding.rtx_ssrc.is_none() || !codecs.iter().all(repairs);
         Ok(Self {
             id,
             leg,
@@ -159,24 +172,45 @@ impl Consumer {
             seq: SequenceMap::new(first_seq),
             vp8: Vp8Rewriter::default(),
             frame_number: FrameNumbers::default(),
+            frames: Box::default(),
+            entered: None,
+            broken: false,
             rtx_seq,
-            history: History::new(if kind == MediaKind::Video {
-                VIDEO_HISTORY
-            } else {
-                AUDIO_HISTORY
-            }),
+            history: History::new(
+                match kind {
+                    MediaKind::Video => VIDEO_HISTORY,
+                    MediaKind::Audio => AUDIO_HISTORY,
+                },
+                stamped,
+            ),
             gate: AnswerGate::default(),
             gate_bytes: 0,
             repeats: Vec::new(),
             anchor: None,
             last_sent_us: None,
-            last_input: 0,
             last_marker: true,
             report_due: false,
+            layer_seen: None,
             layer_told: None,
             rate: RateMeter::default(),
             counters: Counters::default(),
         })
+    }
+
+    /// Begins where an earlier consumer with the same SSRC ended.
+    pub(crate) fn go_on(&mut self, mut next_index: impl FnMut(u32) -> Option<u64>) {
+        if let Some(first) = next_index(self.ssrc) {
+            self.seq = SequenceMap::new(first);
+        }
+        if let Some(first) = self.rtx_ssrc.and_then(next_index) {
+            self.rtx_seq = first;
+        }
+    }
+
+    /// The first unused SRTP index of each SSRC.
+    pub(crate) fn next_indices(&self) -> impl Iterator<Item = (u32, u64)> {
+        let repair = self.rtx_ssrc.map(|ssrc| (ssrc, self.rtx_seq));
+        std::iter::once((self.ssrc, self.seq.next_out())).chain(repair)
     }
 
     /// At least one codec of `producer` can be sent.
@@ -209,7 +243,7 @@ impl Consumer {
     pub(crate) fn detach(&mut self, producer: &Producer) {
         self.anchor_to(producer);
         self.producer = None;
-        self.selector.set_target(None);
+        self.selector.set_target(None, None);
         self.repeats.clear();
     }
 
@@ -235,10 +269,10 @@ impl Consumer {
 
     /// Remembers how the current source's clock lies in the output.
     fn anchor_to(&mut self, producer: &Producer) {
-        let Some(current) = self.selector.current() else {
+        let Some(current) = self.selector.encoding() else {
             return;
         };
-        let Some(encoding) = producer.encodings.get(usize::from(current.spatial)) else {
+        let Some(encoding) = producer.encodings.get(usize::from(current)) else {
             return;
         };
         if let Some(clock) = &encoding.clock {
@@ -253,26 +287,26 @@ impl Consumer {
         item: &Pending,
         producer: &Producer,
     ) {
+        let sent = self.selector.encoding() == Some(item.encoding);
+        let for_us = match item.again {
+            Again::New | Again::Late => true,
+            Again::Entry => !sent,
+            Again::After(first) => sent && self.entered == Some((item.encoding, first)),
+        };
+        if !for_us {
+            return;
+        }
         let own = self.codec_map[usize::from(item.codec) & (MAX_CODECS - 1)];
         if own == NO_CODEC {
-            if self
-                .selector
-                .current()
-                .is_some_and(|layer| layer.spatial == item.encoding)
-            {
+            if sent {
                 self.leave_out(item);
             }
             return;
         }
-        if item.restart
-            && self
-                .selector
-                .current()
-                .is_some_and(|layer| layer.spatial == item.encoding)
-        {
+        if item.restart && sent {
             self.selector.reset();
         }
-        let before = self.selector.current();
+        let before = self.selector.encoding();
         match self.selector.decide(item.encoding, &item.info) {
             Decision::Ignore => return,
             Decision::Drop => return self.leave_out(item),
@@ -286,10 +320,31 @@ impl Consumer {
         if item.payload_len == 0 && self.seq.lookup(item.seq).is_none() {
             return self.leave_out(item);
         }
+        let mut marker = item.marker;
+        if let Some(frame) = &item.dependency {
+            let choice = self.frames.decide(
+                frame,
+                &encoding.dependency,
+                self.selector.limit(),
+                item.timestamp,
+            );
+            self.selector.chosen(choice.layer, choice.blocked);
+            // Where lost packets are asked for again, giving up asks for the key frame.
+            let repaired = producer.codecs[usize::from(item.codec)].nack;
+            self.broken |= choice.broken && !repaired;
+            if !choice.forward {
+                return self.leave_out(item);
+            }
+            marker |= self
+                .selector
+                .ends_picture(frame.layer().spatial, frame.end_of_frame);
+        } else if let Some(layer) = &item.info.layer {
+            marker |= self.selector.ends_picture(layer.spatial, layer.end);
+        }
         let Some(packet) = encoding.ring.get(item.seq) else {
             return;
         };
-        self.forward(egress, item, own, packet);
+        self.forward(egress, item, own, marker, packet);
     }
 
     fn forward<S: Sink>(
@@ -297,6 +352,7 @@ impl Consumer {
         egress: &mut Egress<'_, S>,
         item: &Pending,
         own: u8,
+        marker: bool,
         packet: &[u8],
     ) {
         let start = usize::from(item.payload_at);
@@ -315,6 +371,10 @@ impl Consumer {
         };
         let timestamp = self.timestamps.map(item.timestamp, egress.now_us);
         let mut entry = Entry::new(item.seq, timestamp, self.generation, item.encoding, own);
+        entry.marker = marker;
+        if let Some(value) = item.carried.value(DEPENDENCY_DESCRIPTOR, packet) {
+            entry.frame_offset = self.frame_number.offset_for(value);
+        }
         if let Some(prefix) = &prefix {
             entry = entry.with_prefix(prefix);
         }
@@ -329,7 +389,7 @@ impl Consumer {
         let prefix = prefix.as_ref().map_or(&[][..], Vp8Prefix::bytes);
         let header = Header {
             padding: false,
-            marker: item.marker,
+            marker: entry.marker,
             payload_type: self.codecs[usize::from(own)].parameters.payload_type,
             sequence_number: number as u16,
             timestamp,
@@ -346,11 +406,11 @@ impl Consumer {
                 prefix,
                 payload,
                 class,
-                again: false,
+                frame_offset: entry.frame_offset,
+                stamp: None,
             },
         );
-        self.last_input = self.last_input.max(item.seq);
-        self.last_marker = item.marker;
+        self.last_marker = entry.marker;
         if sent == 0 {
             self.counters.packets_dropped += 1;
             return;
@@ -364,6 +424,7 @@ impl Consumer {
 
     /// Called once per flush: rates are measured per batch, which is all that a window of a second can tell apart.
     pub(crate) fn end_batch(&mut self, now_us: u64) {
+        self.entered = None;
         if self.gate_bytes > 0 {
             self.rate.add(now_us, self.gate_bytes);
             self.gate.handle_media(self.gate_bytes, now_us);
@@ -379,12 +440,9 @@ impl Consumer {
     }
 
     /// The packet at hand is the first of another source.
-    fn switch(&mut self, now_us: u64, before: Option<Layer>, item: &Pending, producer: &Producer) {
+    fn switch(&mut self, now_us: u64, before: Option<u8>, item: &Pending, producer: &Producer) {
         let encoding = |index: u8| producer.encodings.get(usize::from(index));
-        if let Some(clock) = before
-            .and_then(|layer| encoding(layer.spatial))
-            .and_then(|old| old.clock.as_ref())
-        {
+        if let Some(clock) = before.and_then(encoding).and_then(|old| old.clock.as_ref()) {
             self.anchor = Some((clock.local_us, self.timestamps.lookup(clock.rtp)));
         }
         let rate = self.clock_rate();
@@ -404,7 +462,9 @@ impl Consumer {
         self.seq.switch(item.seq, 0);
         self.vp8.switch();
         self.frame_number.switched = true;
-        self.last_input = item.seq;
+        self.frames.reset();
+        let opens = matches!(item.again, Again::Late | Again::Entry);
+        self.entered = opens.then_some((item.encoding, item.seq));
         self.report_due = true;
     }
 
@@ -453,6 +513,11 @@ impl Consumer {
         let codec = &self.codecs[usize::from(entry.codec).min(self.codecs.len() - 1)];
         let media_type = codec.parameters.payload_type;
         let repair = self.rtx_ssrc.zip(codec.rtx_payload_type);
+        let stamp = self.history.stamp_of(number);
+        // Under its own number a packet goes out as it was or not at all.
+        if repair.is_none() && stamp.is_none() {
+            return 0;
+        }
         let payload = view
             .payload()
             .get(usize::from(entry.replaces)..)
@@ -472,7 +537,7 @@ impl Consumer {
         put(entry.prefix());
         let mut header = Header {
             padding: false,
-            marker: view.marker(),
+            marker: entry.marker,
             payload_type: media_type,
             sequence_number: number as u16,
             timestamp: entry.timestamp,
@@ -489,24 +554,16 @@ impl Consumer {
                 ..header
             };
         }
-        let mut carried = Carried::find(packet, &view, &producer.extensions);
-        // Frame numbers of another source had another offset.
-        if self
-            .selector
-            .current()
-            .is_none_or(|layer| layer.spatial != entry.encoding)
-        {
-            carried.remove(DEPENDENCY_DESCRIPTOR);
-        }
         let shape = Shape {
             header,
             number: index,
-            carried,
+            carried: Carried::find(packet, &view, &producer.extensions),
             packet,
             prefix: &prefix[..prefix_len],
             payload,
             class,
-            again: true,
+            frame_offset: entry.frame_offset,
+            stamp: stamp.filter(|_| repair.is_none()),
         };
         let sent = self.send(egress, shape);
         if sent > 0 && class == PacketClass::Retransmission {
@@ -571,8 +628,7 @@ impl Consumer {
         let (Some(own), Some(timestamp)) = (self.codec, self.timestamps.last_out()) else {
             return 0;
         };
-        let number = self.seq.next_out();
-        self.seq.switch(self.last_input + 1, 1);
+        let number = self.seq.insert();
         let header = Header {
             padding: true,
             marker: false,
@@ -589,7 +645,8 @@ impl Consumer {
             prefix: &[],
             payload: &PADDING,
             class: PacketClass::Probe,
-            again: false,
+            frame_offset: 0,
+            stamp: None,
         };
         self.send(egress, shape)
     }
@@ -598,18 +655,24 @@ impl Consumer {
     fn send<S: Sink>(&mut self, egress: &mut Egress<'_, S>, shape: Shape<'_>) -> usize {
         let ids = self.extensions;
         let plain = shape.carried.is_empty() || ids.carried == [0; CARRIED.len()];
-        let number = egress.estimator.next_seq();
+        let stamp = shape
+            .stamp
+            .unwrap_or_else(|| Stamp::new(egress.estimator.next_seq(), egress.abs_send_time));
         let buffer = &mut *egress.header;
         let len = if plain {
-            self.template
-                .write(buffer, &shape.header, number, egress.abs_send_time)
+            self.template.write(
+                buffer,
+                &shape.header,
+                stamp.transport_cc,
+                stamp.abs_send_time,
+            )
         } else {
             let mut writer = constant_extensions(
                 HeaderWriter::new(buffer, &shape.header),
                 &ids,
                 &self.mid,
-                number,
-                egress.abs_send_time,
+                stamp.transport_cc,
+                stamp.abs_send_time,
             );
             for at in 0..CARRIED.len() {
                 let id = ids.carried[at];
@@ -617,7 +680,7 @@ impl Consumer {
                     continue;
                 };
                 if at == DEPENDENCY_DESCRIPTOR {
-                    writer = self.frame_number.write(writer, id, value, shape.again);
+                    writer = dependency_extension(writer, id, value, shape.frame_offset);
                 } else {
                     writer = writer.extension(id, value);
                 }
@@ -633,20 +696,26 @@ impl Consumer {
             class: shape.class,
         };
         let sent = egress.sink.send(egress.key, packet);
-        if sent > 0 {
-            if ids.transport_cc != 0 {
-                egress.estimator.sent(egress.now_us, sent);
-            } else {
-                egress.estimator.sent_unnumbered(egress.now_us, sent);
-            }
+        if sent == 0 {
+            return 0;
+        }
+        if shape.stamp.is_some() {
+            egress.estimator.repeated(egress.now_us, stamp.transport_cc);
+        } else if ids.transport_cc != 0 {
+            egress.estimator.sent(egress.now_us, sent);
+        } else {
+            egress.estimator.sent_unnumbered(egress.now_us, sent);
+        }
+        if shape.header.ssrc == self.ssrc {
+            self.history.stamp(shape.number, stamp);
         }
         sent
     }
 
     /// A sender report whose clock is the publisher's, carried over to ours, so that all its streams stay in sync.
     pub(crate) fn sender_report(&self, now_us: u64, producer: &Producer) -> Option<Feedback> {
-        let current = self.selector.current()?;
-        let encoding = producer.encodings.get(usize::from(current.spatial))?;
+        let current = self.selector.encoding()?;
+        let encoding = producer.encodings.get(usize::from(current))?;
         let rate = self.clock_rate();
         let rtp = match &encoding.clock {
             Some(SenderClock { local_us, rtp, .. }) => {
@@ -673,7 +742,7 @@ impl Consumer {
     pub(crate) fn layer_changed(&self) -> bool {
         let spatial = |layer: Layer| layer.spatial;
         self.kind == MediaKind::Video
-            && self.selector.current().map(spatial) != self.layer_told.map(spatial)
+            && self.selector.current().map(spatial) != self.layer_seen.map(spatial)
     }
 
     pub(crate) fn ask_repeat(&mut self, seqs: &[u16]) {

@@ -115,11 +115,6 @@ impl Carried {
         self.present == 0
     }
 
-    pub(crate) fn remove(&mut self, at: usize) {
-        self.parts[at] = (0, 0);
-        self.present &= !(1 << at);
-    }
-
     pub(crate) fn value<'a>(&self, at: usize, packet: &'a [u8]) -> Option<&'a [u8]> {
         let (start, len) = self.parts[at];
         if len == 0 {

@@ -72,7 +72,7 @@ impl Router {
                 consumer.repeats = repeats;
             }
             consumer.end_batch(now_us);
-            changed |= consumer.report_due || consumer.layer_changed();
+            changed |= consumer.report_due || consumer.layer_changed() || consumer.broken;
         }
         let padding = egress.estimator.padding_due(now_us);
         if padding > 0 {
@@ -97,7 +97,11 @@ impl Router {
         }
         if changed {
             for at in 0..self.legs[index].consumers.len() {
-                self.tell_layer(self.legs[index].consumers[at]);
+                let consumer = self.legs[index].consumers[at];
+                self.tell_layer(consumer);
+                if std::mem::take(&mut self.consumers[consumer].broken) {
+                    self.want_keyframe(now_us, consumer);
+                }
             }
         }
     }

@@ -97,35 +97,40 @@ pub(crate) struct FrameNumbers {
 }
 
 impl FrameNumbers {
-    pub(crate) fn write<'b>(
-        &mut self,
-        writer: HeaderWriter<'b>,
-        id: u8,
-        value: &[u8],
-        again: bool,
-    ) -> HeaderWriter<'b> {
-        let mut copy = [0; 255];
-        let Some(bytes) = copy.get_mut(..value.len()) else {
-            return writer;
+    /// Offset for the frame of this descriptor, which is sent for the first time; 0 for what is too short to be one.
+    pub(crate) fn offset_for(&mut self, value: &[u8]) -> u16 {
+        let Some([_, high, low]) = value.first_chunk::<3>() else {
+            return 0;
         };
-        bytes.copy_from_slice(value);
-        if let Some([_, high, low]) = value.first_chunk::<3>() {
-            let input = u16::from_be_bytes([*high, *low]);
-            if !again && std::mem::take(&mut self.switched) {
-                self.offset = self
-                    .last
-                    .map_or(0, |last| last.wrapping_add(1).wrapping_sub(input));
-            }
-            let out = input.wrapping_add(self.offset);
-            if !again
-                && self
-                    .last
-                    .is_none_or(|last| out.wrapping_sub(last) < 1 << 15)
-            {
-                self.last = Some(out);
-            }
-            dependency_descriptor::offset_frame_number(bytes, self.offset);
+        let input = u16::from_be_bytes([*high, *low]);
+        if std::mem::take(&mut self.switched) {
+            self.offset = self
+                .last
+                .map_or(0, |last| last.wrapping_add(1).wrapping_sub(input));
         }
-        writer.extension(id, bytes)
+        let out = input.wrapping_add(self.offset);
+        if self
+            .last
+            .is_none_or(|last| out.wrapping_sub(last) < 1 << 15)
+        {
+            self.last = Some(out);
+        }
+        self.offset
     }
+}
+
+/// Appends a dependency descriptor whose frame number is moved by `offset`.
+pub(crate) fn dependency_extension<'b>(
+    writer: HeaderWriter<'b>,
+    id: u8,
+    value: &[u8],
+    offset: u16,
+) -> HeaderWriter<'b> {
+    let mut copy = [0; 255];
+    let Some(bytes) = copy.get_mut(..value.len()) else {
+        return writer;
+    };
+    bytes.copy_from_slice(value);
+    dependency_descriptor::offset_frame_number(bytes, offset);
+    writer.extension(id, bytes)
 }

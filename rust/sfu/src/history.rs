@@ -3,7 +3,7 @@
 
 use crate::rewrite::Vp8Prefix;
 
-/// How one packet was rewritten. 24 bytes.
+/// How one packet was rewritten. 28 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entry {
     /// Low 32 bits of the number that the consumer saw, plus one; 0 for nothing.
@@ -19,6 +19,29 @@ pub(crate) struct Entry {
     prefix_len: u8,
     /// Payload bytes that the prefix stands for.
     pub(crate) replaces: u8,
+    /// Added to the frame number of the dependency descriptor.
+    pub(crate) frame_offset: u16,
+    pub(crate) marker: bool,
+}
+
+/// What else a repeat under the same sequence number needs to be the same packet, byte for byte: the SRTP index is used again, and
+/// other bytes under it would give the keys away (RFC 3711 section 9.1, RFC 7714 section 8.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) transport_cc: u16,
+    pub(crate) abs_send_time: [u8; 3],
+    /// The packet went out with these values.
+    sent: bool,
+}
+
+impl Stamp {
+    pub(crate) fn new(transport_cc: u16, abs_send_time: [u8; 3]) -> Self {
+        Self {
+            transport_cc,
+            abs_send_time,
+            sent: true,
+        }
+    }
 }
 
 impl Entry {
@@ -70,15 +93,20 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct History {
     entries: Vec<Entry>,
+    /// Beside the entries, only for a consumer that repeats packets under their own numbers.
+    stamps: Vec<Stamp>,
+    stamped: bool,
     capacity: usize,
     newest: Option<u64>,
 }
 
 impl History {
     /// `capacity` is a power of two; memory is taken with the first packet.
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize, stamped: bool) -> Self {
         Self {
             entries: Vec::new(),
+            stamps: Vec::new(),
+            stamped,
             capacity,
             newest: None,
         }
@@ -87,9 +115,16 @@ impl History {
     pub(crate) fn push(&mut self, out: u64, mut entry: Entry) {
         if self.entries.is_empty() {
             self.entries.resize(self.capacity, Entry::default());
+            if self.stamped {
+                self.stamps.resize(self.capacity, Stamp::default());
+            }
         }
         entry.out = (out as u32).wrapping_add(1);
-        self.entries[out as usize & (self.capacity - 1)] = entry;
+        let at = out as usize & (self.capacity - 1);
+        self.entries[at] = entry;
+        if let Some(stamp) = self.stamps.get_mut(at) {
+            *stamp = Stamp::default();
+        }
         self.newest = Some(self.newest.map_or(out, |newest| newest.max(out)));
     }
 
@@ -105,6 +140,21 @@ impl History {
         (entry.out == (out as u32).wrapping_add(1)).then_some(entry)
     }
 
+    /// The packet that was pushed under `out` (others are not kept) went out with these values.
+    pub(crate) fn stamp(&mut self, out: u64, stamp: Stamp) {
+        let at = out as usize & (self.capacity - 1);
+        let ours = |entry: &Entry| entry.out == (out as u32).wrapping_add(1);
+        if let Some(slot) = self.stamps.get_mut(at).filter(|_| ours(&self.entries[at])) {
+            *slot = stamp;
+        }
+    }
+
+    /// Values of the packet that [`History::at`] finds; none when it never went out or stamps are not kept.
+    pub(crate) fn stamp_of(&self, out: u64) -> Option<Stamp> {
+        let stamp = *self.stamps.get(out as usize & (self.capacity - 1))?;
+        stamp.sent.then_some(stamp)
+    }
+
     pub(crate) fn newest(&self) -> Option<u64> {
         self.newest
     }
@@ -116,7 +166,7 @@ mod tests {
 
     #[test]
     fn finds_what_is_still_there_across_the_wrap() {
-        let mut history = History::new(64);
+        let mut history = History::new(64, false);
         for out in 65_500..65_600u64 {
             history.push(out, Entry::new(out + 7, 0, 1, 0, 0));
         }
@@ -124,6 +174,19 @@ mod tests {
         assert_eq!((out, entry.input_number(65_700)), (65_590, 65_597));
         assert!(history.find(65_510u64 as u16).is_none());
         assert!(history.find(65_600u64 as u16).is_none());
-        assert_eq!(std::mem::size_of::<Entry>(), 24);
+        assert_eq!(std::mem::size_of::<Entry>(), 28);
+    }
+
+    #[test]
+    fn a_stamp_belongs_to_one_packet_only() {
+        let mut history = History::new(64, true);
+        history.push(5, Entry::default());
+        assert_eq!(history.stamp_of(5), None);
+        history.stamp(5, Stamp::new(9, [1, 2, 3]));
+        assert_eq!(history.stamp_of(5), Some(Stamp::new(9, [1, 2, 3])));
+        history.stamp(69, Stamp::new(10, [4, 5, 6]));
+        assert_eq!(history.stamp_of(5), Some(Stamp::new(9, [1, 2, 3])));
+        history.push(69, Entry::default());
+        assert_eq!(history.stamp_of(69), None);
     }
 }

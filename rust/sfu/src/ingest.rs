@@ -5,19 +5,24 @@ use std::time::Instant;
 
 use crate::TransportId;
 use crate::cache::Inserted;
-use crate::codec::{self, Codec, Vp8Descriptor};
+use crate::codec::{self, Codec, PayloadInfo, Vp8Descriptor};
 use crate::extension::{Carried, DEPENDENCY_DESCRIPTOR};
 use crate::leg::Binding;
 use crate::params::MediaKind;
-use crate::producer::{Pending, TEMPORAL_LAYERS};
+use crate::producer::{
+    Again, Pending, Producer, ProducerEncoding, SPATIAL_LAYERS, TEMPORAL_LAYERS,
+};
 use crate::router::Router;
 use crate::rtp::{RtpView, extension};
-use crate::select::PacketInfo;
+use crate::select::{PacketInfo, SpatialFrame};
 
 /// Index of the audio level among carried extensions.
 const AUDIO_LEVEL: usize = 0;
 /// Reports go on for this long after the last packet.
 pub(crate) const ACTIVE_US: u64 = 3_000_000;
+/// Packets that are sent at once to those who begin at a key frame whose start came late.
+const MAX_CATCH_UP: u64 = 256;
+const CATCH_UP_INTERVAL_US: u64 = 100_000;
 
 impl Router {
     /// One authenticated, decrypted RTP packet. It is kept, not yet sent: call [`Router::flush`] after the last packet of a batch.
@@ -203,27 +208,10 @@ impl Router {
             encoding.nack.handle(seq, now_us);
             due = encoding.nack.next_timeout();
         }
-        let payload = view.payload();
-        let descriptor_id = producer.extensions.carried[DEPENDENCY_DESCRIPTOR];
-        let descriptor = (descriptor_id != 0)
-            .then(|| {
-                view.extension(descriptor_id)
-                    .and_then(|value| encoding.dependency.parse(value))
-            })
-            .flatten();
-        let told = codec::describe(codec.codec, payload, descriptor.as_ref());
-        // What cannot be looked into may start anywhere.
-        let opaque = producer.kind == MediaKind::Audio || codec.codec == Codec::Other;
-        let temporal = told.temporal.unwrap_or(0);
-        let info = PacketInfo {
-            entry: !payload.is_empty() && (told.keyframe || opaque),
-            frame_start: told.start_of_frame,
-            temporal,
-            layer_sync: told.layer_sync,
-        };
-        let layer = usize::from(temporal).min(TEMPORAL_LAYERS - 1);
-        encoding.temporal_rates[layer].add(now_us, packet.len());
-        encoding.temporal_layers = encoding.temporal_layers.max(layer as u8 + 1);
+        let (mut pending, told) = producer.describe(encoding_index, codec_index, seq, packet, view);
+        pending.restart = restart;
+        let encoding = &mut producer.encodings[encoding_index];
+        encoding.measure(now_us, packet.len(), &told);
         if told.keyframe && producer.kind == MediaKind::Video {
             encoding.stats.key_frames += 1;
             encoding.keyframe.arrived();
@@ -249,21 +237,13 @@ impl Router {
             if producer.pending.is_empty() {
                 self.dirty_producers.push(index);
             }
-            producer.pending.push(Pending {
-                seq,
-                encoding: encoding_index as u8,
-                codec: codec_index,
-                marker: view.marker(),
-                restart,
-                info,
-                timestamp: view.timestamp(),
-                payload_at: view.header_len() as u16,
-                payload_len: payload.len() as u16,
-                vp8: (codec.codec == Codec::Vp8)
-                    .then(|| Vp8Descriptor::parse(payload))
-                    .flatten(),
-                carried: Carried::find(packet, view, &producer.extensions),
-            });
+            producer.pending.push(pending);
+            let consumers = &self.consumers;
+            let waits = |at: &usize| consumers[*at].selector.waits_for(encoding_index as u8);
+            if !newest && producer.kind == MediaKind::Video && producer.consumers.iter().any(waits)
+            {
+                producer.catch_up(now_us, encoding_index, codec_index, &pending);
+            }
         }
         if let Some(at) = due {
             self.wake_leg(leg, at);
@@ -281,6 +261,131 @@ impl Router {
         for at in 0..self.producers[producer].consumers.len() {
             let consumer = self.producers[producer].consumers[at];
             self.want_keyframe(now_us, consumer);
+        }
+    }
+}
+
+impl Producer {
+    /// Looks into a packet, once for all consumers.
+    fn describe(
+        &mut self,
+        encoding_index: usize,
+        codec_index: u8,
+        seq: u64,
+        packet: &[u8],
+        view: &RtpView<'_>,
+    ) -> (Pending, PayloadInfo) {
+        let codec = self.codecs[usize::from(codec_index)].codec;
+        let single = self.encodings.len() == 1;
+        let encoding = &mut self.encodings[encoding_index];
+        let payload = view.payload();
+        let descriptor_id = self.extensions.carried[DEPENDENCY_DESCRIPTOR];
+        let descriptor = (descriptor_id != 0)
+            .then(|| {
+                view.extension(descriptor_id)
+                    .and_then(|value| encoding.dependency.parse(value))
+            })
+            .flatten();
+        let told = codec::describe(codec, payload, descriptor.as_ref());
+        // What cannot be looked into may start anywhere.
+        let opaque = self.kind == MediaKind::Audio || codec == Codec::Other;
+        // A key frame's parameter sets may be in the packet before, which is missing.
+        let beheaded = matches!(codec, Codec::H264 | Codec::H265)
+            && !told.opens_sequence
+            && encoding.started
+            && encoding.ring.get(seq.wrapping_sub(1)).is_none();
+        encoding.started = true;
+        // What came late decides nothing about the pictures after it.
+        let newest = encoding.highest() == Some(seq);
+        // Among several encodings each is a whole: only the choice between them counts (a spatial id inside says nothing).
+        let dependency = descriptor.filter(|_| single);
+        let layer = told
+            .spatial
+            .filter(|_| single && codec == Codec::Vp9 && dependency.is_none())
+            .map(|spatial| SpatialFrame {
+                spatial,
+                begins: told.start_of_frame && told.intra && newest,
+                end: told.end_of_frame,
+            });
+        let upper = layer.is_some_and(|layer| layer.spatial > 0);
+        let info = PacketInfo {
+            entry: !payload.is_empty() && ((told.keyframe && !beheaded) || opaque),
+            frame_start: told.start_of_frame && !upper && newest,
+            temporal: told.temporal.filter(|_| dependency.is_none()).unwrap_or(0),
+            layer_sync: told.layer_sync,
+            opens_upper: told.opens_upper,
+            layer,
+        };
+        let pending = Pending {
+            seq,
+            encoding: encoding_index as u8,
+            codec: codec_index,
+            marker: view.marker(),
+            restart: false,
+            again: Again::New,
+            info,
+            timestamp: view.timestamp(),
+            payload_at: view.header_len() as u16,
+            payload_len: payload.len() as u16,
+            vp8: (codec == Codec::Vp8)
+                .then(|| Vp8Descriptor::parse(payload))
+                .flatten(),
+            dependency,
+            carried: Carried::find(packet, view, &self.extensions),
+        };
+        (pending, told)
+    }
+
+    /// `late` came after its successors. If it begins a key frame, or was all that was missing before one, those who wait for a key
+    /// frame begin there: the batch gets what follows once more, for them.
+    fn catch_up(&mut self, now_us: u64, encoding_index: usize, codec_index: u8, late: &Pending) {
+        let mut first = late.info.entry.then_some(late.seq);
+        let encoding = &mut self.encodings[encoding_index];
+        let Some(highest) = encoding.highest() else {
+            return;
+        };
+        // Publishers do not decide how much work there is.
+        if now_us < encoding.catch_up_us {
+            return;
+        }
+        if let Some(begun) = self.pending.last_mut().filter(|_| first.is_some()) {
+            begun.again = Again::Late;
+        }
+        let mut packet = Vec::new();
+        for seq in late.seq + 1..=highest.min(late.seq + MAX_CATCH_UP) {
+            let Some(kept) = self.encodings[encoding_index].ring.get(seq) else {
+                continue;
+            };
+            packet.clear();
+            packet.extend_from_slice(kept);
+            let Some(view) = RtpView::parse(&packet) else {
+                continue;
+            };
+            let codec = self.codec_of(view.payload_type()).unwrap_or(codec_index);
+            let (mut pending, _) = self.describe(encoding_index, codec, seq, &packet, &view);
+            pending.again = match first {
+                Some(first) => Again::After(first),
+                None if seq == late.seq + 1 && pending.info.entry => {
+                    first = Some(seq);
+                    Again::Entry
+                }
+                None => return,
+            };
+            self.encodings[encoding_index].catch_up_us = now_us + CATCH_UP_INTERVAL_US;
+            self.pending.push(pending);
+        }
+    }
+}
+
+impl ProducerEncoding {
+    fn measure(&mut self, now_us: u64, bytes: usize, told: &PayloadInfo) {
+        let temporal = usize::from(told.temporal.unwrap_or(0)).min(TEMPORAL_LAYERS - 1);
+        self.temporal_rates[temporal].add(now_us, bytes);
+        self.temporal_layers = self.temporal_layers.max(temporal as u8 + 1);
+        if let Some(spatial) = told.spatial {
+            let spatial = usize::from(spatial).min(SPATIAL_LAYERS - 1);
+            self.spatial_rates[spatial].add(now_us, bytes);
+            self.spatial_layers = self.spatial_layers.max(spatial as u8 + 1);
         }
     }
 }

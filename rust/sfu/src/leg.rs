@@ -14,6 +14,9 @@ use crate::{TransportId, TransportKey};
 /// Assumed until a report tells.
 pub(crate) const DEFAULT_RTT_US: u64 = 100_000;
 
+/// Closed streams of one transport that are remembered; then it has to connect anew.
+pub(crate) const MAX_RETIRED: usize = 1 << 16;
+
 /// What an incoming SSRC carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binding {
@@ -61,6 +64,9 @@ pub(crate) struct Leg {
     pub(crate) consumers: Vec<usize>,
     pub(crate) incoming: HashMap<u32, Binding, RandomState>,
     pub(crate) outgoing: HashMap<u32, OwnSsrc, RandomState>,
+    /// SSRCs of closed consumers and the next SRTP index of each: whoever gets such an SSRC again goes on there, because an index
+    /// must never be used twice under one key (RFC 3711 section 9.1).
+    pub(crate) retired: HashMap<u32, u64, RandomState>,
     /// Of all producers on this transport.
     pub(crate) extensions: extension::Ids,
     pub(crate) estimator: Estimator,

@@ -11,6 +11,7 @@ mod consumer;
 mod extension;
 mod fanout;
 pub mod feedback;
+mod frames;
 mod header;
 mod history;
 mod id;

@@ -1,7 +1,7 @@
 //! Ingress leg of one media source. Owns its encodings, their packets and their reception; refuses to know who consumes it.
 
 use crate::cache::Ring;
-use crate::codec::{Codec, DependencyState, Vp8Descriptor};
+use crate::codec::{Codec, DependencyDescriptor, DependencyState, Vp8Descriptor};
 use crate::keyframe::KeyframeRequester;
 use crate::nack::NackGenerator;
 use crate::params::{CodecParameters, Encoding, MediaKind, RtpParameters};
@@ -19,6 +19,8 @@ pub(crate) const LIVE_US: u64 = 1_000_000;
 const MAX_JUMP: u64 = 3000;
 /// Temporal layers that are measured.
 pub(crate) const TEMPORAL_LAYERS: usize = 4;
+/// Spatial layers of a scalable stream that are measured.
+pub(crate) const SPATIAL_LAYERS: usize = 4;
 /// Encodings of one producer.
 const MAX_ENCODINGS: usize = 8;
 /// Payload types of one producer.
@@ -122,6 +124,18 @@ fn h264_family(profile_level_id: &str) -> u8 {
     }
 }
 
+/// Whether a packet of the batch was in an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    New,
+    /// New, the first of a key frame, and late: what came before it follows.
+    Late,
+    /// Only now known to begin a key frame: for those who wait for one.
+    Entry,
+    /// Came before the packet with this number, a [`Again::Late`] or [`Again::Entry`]: for those who begin with that.
+    After(u64),
+}
+
 /// One packet of the running batch, described once for all consumers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pending {
@@ -131,12 +145,15 @@ pub(crate) struct Pending {
     pub(crate) marker: bool,
     /// The stream began anew here: numbers and timestamps do not follow from those before.
     pub(crate) restart: bool,
+    pub(crate) again: Again,
     pub(crate) info: PacketInfo,
     pub(crate) timestamp: u32,
     pub(crate) payload_at: u16,
     /// Without RTP padding; 0 in a padding-only packet.
     pub(crate) payload_len: u16,
     pub(crate) vp8: Option<Vp8Descriptor>,
+    /// Of the only encoding of a scalable stream.
+    pub(crate) dependency: Option<DependencyDescriptor>,
     pub(crate) carried: extension::Carried,
 }
 
@@ -149,6 +166,10 @@ pub(crate) struct ProducerEncoding {
     /// Multiple of 2^16 that is added to extended numbers.
     base: u64,
     stray: Option<u16>,
+    /// A packet came since the numbers began.
+    pub(crate) started: bool,
+    /// No earlier is the start of a key frame that comes late made up for again.
+    pub(crate) catch_up_us: u64,
     pub(crate) ring: Ring,
     pub(crate) reception: Reception,
     pub(crate) nack: NackGenerator,
@@ -157,6 +178,9 @@ pub(crate) struct ProducerEncoding {
     pub(crate) rate: RateMeter,
     pub(crate) temporal_rates: [RateMeter; TEMPORAL_LAYERS],
     pub(crate) temporal_layers: u8,
+    /// Of a scalable stream.
+    pub(crate) spatial_rates: [RateMeter; SPATIAL_LAYERS],
+    pub(crate) spatial_layers: u8,
     pub(crate) clock: Option<SenderClock>,
     pub(crate) last_arrival_us: Option<u64>,
     pub(crate) last_timestamp: Option<u32>,
@@ -173,6 +197,8 @@ impl ProducerEncoding {
             seq: Unwrapper::new(16),
             base: 0,
             stray: None,
+            started: false,
+            catch_up_us: 0,
             ring: Ring::new(ring_packets),
             reception: Reception::default(),
             nack: NackGenerator::default(),
@@ -181,6 +207,8 @@ impl ProducerEncoding {
             rate: RateMeter::default(),
             temporal_rates: Default::default(),
             temporal_layers: 1,
+            spatial_rates: Default::default(),
+            spatial_layers: 1,
             clock: None,
             last_arrival_us: None,
             last_timestamp: None,
@@ -220,6 +248,7 @@ impl ProducerEncoding {
         // All numbers to come lie above all numbers before, with the same low bits as on the wire.
         self.base += (highest | 0xffff) + 1;
         self.seq.reset();
+        self.started = false;
         self.nack = NackGenerator::default();
         self.reception = Reception::default();
         self.dependency = DependencyState::default();

@@ -1,7 +1,8 @@
 //! One room's fan-out: its transports' legs, producers and consumers, and the requests of the control plane. Owns their
 //! relations; the path of packets is in `ingest` and `fanout`, RTCP and periodic work in `rtcp` and `service`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use ahash::RandomState;
@@ -11,7 +12,7 @@ use crate::consumer::Consumer;
 use crate::extension;
 use crate::feedback::Feedback;
 use crate::header::HEADER_BYTES;
-use crate::leg::{Binding, Leg, OwnSsrc, Schedule};
+use crate::leg::{Binding, Leg, MAX_RETIRED, OwnSsrc, Schedule};
 use crate::params::{MediaKind, RtpParameters};
 use crate::producer::Producer;
 use crate::report::PeerClock;
@@ -105,6 +106,8 @@ pub struct Router {
     pub(crate) outbox: VecDeque<(TransportKey, Vec<Feedback>)>,
     pub(crate) events: VecDeque<RouterEvent>,
     pub(crate) discarded: BTreeMap<&'static str, u64>,
+    /// Every leg's schedule, earliest first. What a leg's schedule no longer says is out of date and skipped.
+    pub(crate) deadlines: BinaryHeap<Reverse<(u64, usize)>>,
     /// Never later than the first leg's schedule.
     pub(crate) wake: Option<u64>,
 }
@@ -156,6 +159,7 @@ impl Router {
             outbox: VecDeque::new(),
             events: VecDeque::new(),
             discarded: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
             wake: None,
         }
     }
@@ -188,6 +192,7 @@ impl Router {
             consumers: Vec::new(),
             incoming: HashMap::with_hasher(self.hasher.clone()),
             outgoing: HashMap::with_hasher(self.hasher.clone()),
+            retired: HashMap::with_hasher(self.hasher.clone()),
             extensions: extension::Ids::default(),
             estimator: Default::default(),
             recorder: None,
@@ -387,6 +392,9 @@ impl Router {
         if leg.consumers.len() >= self.limits.consumers_per_transport {
             return Err(Error::Limit("consumers_per_transport"));
         }
+        if leg.retired.len() >= MAX_RETIRED {
+            return Err(Error::Limit("closed consumers"));
+        }
         let random = &mut self.random;
         let mut consumer = Consumer::new(id, leg_index, kind, rtp, || random.next())?;
         consumer.paused = paused;
@@ -404,6 +412,7 @@ impl Router {
             leg.cname.clone_from(cname);
         }
         let (ssrc, rtx_ssrc) = (consumer.ssrc, consumer.rtx_ssrc);
+        consumer.go_on(|ssrc| leg.retired.remove(&ssrc));
         let index = self.consumers.insert(consumer);
         leg.outgoing.insert(
             ssrc,
@@ -476,7 +485,7 @@ impl Router {
         if std::mem::replace(&mut consumer.paused, paused) == paused {
             return Ok(());
         }
-        consumer.selector.set_target(None);
+        consumer.selector.set_target(None, None);
         let leg = consumer.leg;
         self.allocate(now_us, leg);
         self.tell_layer(index);
@@ -587,6 +596,7 @@ impl Router {
         let consumer = self.consumers.remove(index);
         self.consumer_ids.remove(&consumer.id);
         let leg = &mut self.legs[consumer.leg];
+        leg.retired.extend(consumer.next_indices());
         leg.consumers.retain(|other| *other != index);
         leg.outgoing.retain(|_, own| own.consumer != index);
         let ssrcs = std::iter::once(consumer.ssrc)
@@ -625,20 +635,22 @@ impl Router {
         if consumer.kind == MediaKind::Audio {
             return;
         }
-        let temporal_layers = |spatial: u8| {
-            let producer = &self.producers[consumer.producer?];
-            producer
-                .encodings
-                .get(usize::from(spatial))
-                .map(|encoding| encoding.temporal_layers)
-        };
-        let layer = consumer.selector.current().map(|layer| {
-            let top = temporal_layers(layer.spatial)
-                .unwrap_or(1)
-                .saturating_sub(1);
+        let current = consumer.selector.current();
+        consumer.layer_seen = current;
+        let source = consumer
+            .selector
+            .encoding()
+            .zip(consumer.producer.map(|index| &self.producers[index]));
+        let layer = current.zip(source).map(|(layer, (at, producer))| {
+            let encoding = producer.encodings.get(usize::from(at));
+            let temporal = encoding.map_or(1, |encoding| encoding.temporal_layers);
+            let spatial = match producer.encodings.as_slice() {
+                [only] => layer.spatial.min(only.spatial_layers.saturating_sub(1)),
+                _ => layer.spatial,
+            };
             Layer {
-                temporal: layer.temporal.min(top),
-                ..layer
+                spatial,
+                temporal: layer.temporal.min(temporal.saturating_sub(1)),
             }
         });
         if consumer.layer_told != layer {
@@ -659,7 +671,7 @@ impl Router {
         else {
             return;
         };
-        let current = consumer.selector.current().map(|layer| layer.spatial);
+        let current = consumer.selector.encoding();
         let Some(encoding) = consumer.selector.awaited().or(current) else {
             return;
         };
@@ -679,7 +691,11 @@ impl Router {
 
     pub(crate) fn wake_leg(&mut self, index: usize, at_us: u64) {
         if let Some(leg) = self.legs.get_mut(index) {
+            let before = leg.schedule.next;
             leg.schedule.at(at_us);
+            if leg.schedule.next != before {
+                self.deadlines.push(Reverse((at_us, index)));
+            }
             self.wake = Some(self.wake.map_or(at_us, |wake| wake.min(at_us)));
         }
     }

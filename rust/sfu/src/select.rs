@@ -8,11 +8,25 @@ use crate::Layer;
 pub(crate) struct PacketInfo {
     /// A decoder can start here: first packet of a key frame, or any packet of an opaque codec.
     pub(crate) entry: bool,
-    /// First packet of a frame.
+    /// First packet of a picture, in order.
     pub(crate) frame_start: bool,
     pub(crate) temporal: u8,
     /// The frame depends on nothing above the base layer, so a receiver can be raised here.
     pub(crate) layer_sync: bool,
+    /// The pictures after it do so, above its own layer.
+    pub(crate) opens_upper: bool,
+    /// Of a scalable stream whose payload tells (VP9).
+    pub(crate) layer: Option<SpatialFrame>,
+}
+
+/// Place of a packet within its picture's spatial layers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SpatialFrame {
+    pub(crate) spatial: u8,
+    /// A receiver of the layer below may begin to take this one here: it refers to nothing but the layer below.
+    pub(crate) begins: bool,
+    /// Last packet of the layer's frame.
+    pub(crate) end: bool,
 }
 
 /// What to do with one packet.
@@ -34,16 +48,50 @@ pub(crate) struct Selector {
     target: Option<u8>,
     temporal: u8,
     target_temporal: u8,
+    /// Higher temporal layers can be begun with the next picture.
+    open: bool,
+    /// Within the only encoding of a scalable stream.
+    spatial: u8,
+    target_spatial: u8,
+    /// How many spatial layers the only encoding has; none when the choice is between encodings.
+    layers: Option<u8>,
+    /// The wanted layer cannot be begun without a key frame.
+    blocked: bool,
     /// The current encoding brings nothing any more, or its quality was refused: anything wanted is better.
     stale: bool,
 }
 
 impl Selector {
     pub(crate) fn current(&self) -> Option<Layer> {
-        self.current.map(|spatial| Layer {
-            spatial,
+        self.current.map(|encoding| Layer {
+            spatial: self.layers.map_or(encoding, |_| self.spatial),
             temporal: self.temporal,
         })
+    }
+
+    /// Index of the encoding that is sent.
+    pub(crate) fn encoding(&self) -> Option<u8> {
+        self.current
+    }
+
+    /// What is to be sent at most of the only encoding.
+    pub(crate) fn limit(&self) -> Layer {
+        Layer {
+            spatial: self.target_spatial,
+            temporal: self.target_temporal,
+        }
+    }
+
+    /// What is sent of the only encoding was chosen frame by frame.
+    pub(crate) fn chosen(&mut self, layer: Layer, blocked: bool) {
+        self.spatial = layer.spatial;
+        self.temporal = layer.temporal;
+        self.blocked = blocked || (self.blocked && self.spatial != self.target_spatial);
+    }
+
+    /// The packet ends what the receiver gets of its picture.
+    pub(crate) fn ends_picture(&self, spatial: u8, end: bool) -> bool {
+        end && self.layers.is_some() && spatial == self.spatial
     }
 
     pub(crate) fn target(&self) -> Option<u8> {
@@ -52,18 +100,25 @@ impl Selector {
 
     /// The encoding of which a key frame must be asked, while the wish is not met.
     pub(crate) fn awaited(&self) -> Option<u8> {
-        self.target.filter(|target| self.current != Some(*target))
+        let rises = self.layers.is_some_and(|layers| layers > 1)
+            && (self.spatial < self.target_spatial || self.blocked);
+        self.target
+            .filter(|target| self.current != Some(*target) || rises)
     }
 
     /// Nothing is forwarded until an entry of the (possibly new) source comes.
     pub(crate) fn reset(&mut self) {
         self.current = None;
         self.stale = false;
+        self.blocked = false;
     }
 
-    /// None pauses at once.
-    pub(crate) fn set_target(&mut self, target: Option<Layer>) {
-        self.target = target.map(|layer| layer.spatial);
+    /// None pauses at once. `layers` is the number of spatial layers of the only encoding, to which the target then refers; none
+    /// when there are several encodings.
+    pub(crate) fn set_target(&mut self, target: Option<Layer>, layers: Option<u8>) {
+        self.layers = layers;
+        self.target = target.map(|layer| layers.map_or(layer.spatial, |_| 0));
+        self.target_spatial = target.map_or(0, |layer| layer.spatial);
         match target {
             None => self.reset(),
             Some(layer) => self.target_temporal = layer.temporal,
@@ -77,15 +132,23 @@ impl Selector {
     #[inline]
     pub(crate) fn decide(&mut self, encoding: u8, info: &PacketInfo) -> Decision {
         if self.current == Some(encoding) {
-            return self.decide_temporal(info);
+            return self.decide_layer(info);
         }
         if info.entry && self.wants(encoding) {
             self.current = Some(encoding);
             self.stale = false;
             self.temporal = self.target_temporal;
+            self.open = false;
+            self.spatial = self.target_spatial;
+            self.blocked = false;
             return Decision::Switch;
         }
         Decision::Ignore
+    }
+
+    /// A key frame of `encoding` would be taken as the beginning of something new.
+    pub(crate) fn waits_for(&self, encoding: u8) -> bool {
+        self.current != Some(encoding) && self.wants(encoding)
     }
 
     fn wants(&self, encoding: u8) -> bool {
@@ -101,11 +164,14 @@ impl Selector {
         }
     }
 
-    fn decide_temporal(&mut self, info: &PacketInfo) -> Decision {
+    fn decide_layer(&mut self, info: &PacketInfo) -> Decision {
         if info.entry {
             self.temporal = self.target_temporal;
+            self.spatial = self.target_spatial;
+            self.blocked = false;
         } else if info.frame_start {
-            if self.target_temporal < self.temporal {
+            self.spatial = self.spatial.min(self.target_spatial);
+            if self.open || self.target_temporal < self.temporal {
                 self.temporal = self.target_temporal;
             } else if self.target_temporal > self.temporal
                 && info.layer_sync
@@ -113,8 +179,17 @@ impl Selector {
             {
                 self.temporal = info.temporal.min(self.target_temporal);
             }
+            self.open = info.opens_upper && info.temporal <= self.temporal;
         }
-        if info.temporal <= self.temporal {
+        if let Some(layer) = info.layer
+            && layer.begins
+            && layer.spatial <= self.target_spatial
+            && self.spatial.checked_add(1) == Some(layer.spatial)
+        {
+            self.spatial = layer.spatial;
+        }
+        let within = info.layer.is_none_or(|layer| layer.spatial <= self.spatial);
+        if info.temporal <= self.temporal && within {
             Decision::Forward
         } else {
             Decision::Drop
@@ -231,12 +306,16 @@ mod tests {
         frame_start: true,
         temporal: 0,
         layer_sync: false,
+        opens_upper: false,
+        layer: None,
     };
     const DELTA: PacketInfo = PacketInfo {
         entry: false,
         frame_start: true,
         temporal: 0,
         layer_sync: false,
+        opens_upper: false,
+        layer: None,
     };
 
     fn layer(spatial: u8) -> Option<Layer> {
@@ -249,11 +328,11 @@ mod tests {
     #[test]
     fn switches_only_at_key_frames_of_the_wanted_layer() {
         let mut selector = Selector::default();
-        selector.set_target(layer(1));
+        selector.set_target(layer(1), None);
         assert_eq!(selector.decide(1, &DELTA), Decision::Ignore);
         assert_eq!(selector.decide(1, &KEY), Decision::Switch);
         assert_eq!(selector.decide(1, &DELTA), Decision::Forward);
-        selector.set_target(layer(0));
+        selector.set_target(layer(0), None);
         assert_eq!(selector.awaited(), Some(0));
         assert_eq!(selector.decide(0, &DELTA), Decision::Ignore);
         assert_eq!(selector.decide(1, &DELTA), Decision::Forward);
@@ -265,7 +344,7 @@ mod tests {
     #[test]
     fn takes_a_lower_layer_while_the_wanted_one_is_missing() {
         let mut selector = Selector::default();
-        selector.set_target(layer(2));
+        selector.set_target(layer(2), None);
         assert_eq!(selector.decide(0, &KEY), Decision::Switch);
         assert_eq!(selector.decide(1, &KEY), Decision::Switch);
         assert_eq!(selector.decide(0, &KEY), Decision::Ignore);
@@ -277,20 +356,20 @@ mod tests {
     #[test]
     fn drops_packets_of_unselected_temporal_layers_and_rises_at_a_sync_point() {
         let mut selector = Selector::default();
-        selector.set_target(Some(Layer {
-            spatial: 0,
-            temporal: 0,
-        }));
+        let temporal = |temporal| {
+            Some(Layer {
+                spatial: 0,
+                temporal,
+            })
+        };
+        selector.set_target(temporal(0), None);
         selector.decide(0, &KEY);
         let upper = PacketInfo {
             temporal: 2,
             ..DELTA
         };
         assert_eq!(selector.decide(0, &upper), Decision::Drop);
-        selector.set_target(Some(Layer {
-            spatial: 0,
-            temporal: 2,
-        }));
+        selector.set_target(temporal(2), None);
         assert_eq!(selector.decide(0, &upper), Decision::Drop);
         let sync = PacketInfo {
             layer_sync: true,

@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::feedback::Feedback;
 use crate::leg::Leg;
 use crate::params::MediaKind;
-use crate::producer::Producer;
+use crate::producer::{Producer, ProducerEncoding};
+use crate::rate::RateMeter;
 use crate::report;
 use crate::router::{Router, RouterEvent};
 use crate::select::{Budget, Demand, Step, allocate};
@@ -43,27 +44,33 @@ impl Router {
     pub fn handle_timeout(&mut self, now: Instant) {
         let now_us = self.us(now);
         if self.wake.is_some_and(|wake| wake <= now_us) {
-            let is_due = |leg: &Leg| leg.schedule.next.is_some_and(|next| next <= now_us);
             let mut due = std::mem::take(&mut self.due);
             due.clear();
-            due.extend(
-                self.legs
-                    .iter()
-                    .filter(|(_, leg)| is_due(leg))
-                    .map(|(index, _)| index),
-            );
+            while let Some((_, index)) = self.next_deadline().filter(|(at, _)| *at <= now_us) {
+                // Whatever else is listed for the leg is out of date from here on.
+                self.legs[index].schedule.next = None;
+                due.push(index);
+            }
             for leg in &due {
                 self.service(now_us, *leg);
             }
             self.due = due;
-            let next = self
-                .legs
-                .iter()
-                .filter_map(|(_, leg)| leg.schedule.next)
-                .min();
+            let next = self.next_deadline().map(|(at, _)| at);
             self.wake = next.map(|next| next.max(now_us + GRANULARITY_US));
         }
         self.listen(now_us);
+    }
+
+    /// Time and leg of the earliest deadline that still stands.
+    fn next_deadline(&mut self) -> Option<(u64, usize)> {
+        loop {
+            let std::cmp::Reverse((at, index)) = *self.deadlines.peek()?;
+            let stands = |leg: &Leg| leg.schedule.next == Some(at);
+            if self.legs.get(index).is_some_and(stands) {
+                return Some((at, index));
+            }
+            self.deadlines.pop();
+        }
     }
 
     /// RTCP for one transport, to be encoded as one compound.
@@ -92,7 +99,6 @@ impl Router {
     }
 
     fn service(&mut self, now_us: u64, index: usize) {
-        self.legs[index].schedule.next = None;
         self.report_arrivals(now_us, index);
         self.ask_publisher(now_us, index);
         self.report_reception(now_us, index);
@@ -119,6 +125,9 @@ impl Router {
                 let at = leg.schedule.sender_report.min(leg.schedule.allocation);
                 leg.schedule.at(at);
             }
+        }
+        if let Some(at) = leg.schedule.next {
+            self.deadlines.push(std::cmp::Reverse((at, index)));
         }
         if let Some(packets) = leg.take_feedback() {
             self.outbox.push_back((leg.key, packets));
@@ -309,16 +318,24 @@ impl Router {
                 continue;
             }
             if consumer.kind == MediaKind::Audio {
-                consumer.selector.set_target(Some(Layer {
+                let all = Layer {
                     spatial: 0,
                     ..Layer::TOP
-                }));
+                };
+                consumer.selector.set_target(Some(all), None);
                 reserved += consumer.rate.bitrate(now_us);
                 continue;
             }
             let steps = ladder(now_us, producer, consumer.bound.unwrap_or(Layer::TOP));
             let current = consumer.selector.current().and_then(|now| {
-                let same = |step: &Step| step.layer.spatial == now.spatial;
+                let single = producer.encodings.len() == 1;
+                let top = steps.last().map_or(0, |step| step.layer.spatial);
+                let spatial = if single {
+                    now.spatial.min(top)
+                } else {
+                    now.spatial
+                };
+                let same = |step: &Step| step.layer.spatial == spatial;
                 let sent = steps
                     .iter()
                     .rposition(|step| same(step) && step.layer.temporal <= now.temporal);
@@ -373,11 +390,15 @@ impl Router {
             .and_then(|at| demand.steps.get(at))
             .map(|step| step.layer);
         let before = (consumer.selector.target(), consumer.selector.awaited());
-        consumer.selector.set_target(layer);
+        let layers = match producer.encodings.as_slice() {
+            [only] => Some(only.layers_now(now_us)),
+            _ => None,
+        };
+        consumer.selector.set_target(layer, layers);
         let current = consumer
             .selector
-            .current()
-            .and_then(|now| producer.encodings.get(usize::from(now.spatial)));
+            .encoding()
+            .and_then(|now| producer.encodings.get(usize::from(now)));
         let stale =
             producer.encodings.len() > 1 && current.is_some_and(|current| !current.is_live(now_us));
         consumer.selector.set_stale(stale);
@@ -397,8 +418,10 @@ impl Router {
 /// What a consumer of `producer` could be sent within `bound`, lowest first.
 fn ladder(now_us: u64, producer: &Producer, bound: Layer) -> Vec<Step> {
     let encodings = &producer.encodings;
-    let single = encodings.len() == 1;
-    let live = |at: usize| single || encodings[at].is_live(now_us);
+    if let [only] = encodings.as_slice() {
+        return layer_ladder(now_us, only, bound);
+    }
+    let live = |at: usize| encodings[at].is_live(now_us);
     let within = |at: usize| at <= usize::from(bound.spatial);
     let mut chosen: Vec<usize> = (0..encodings.len())
         .filter(|at| live(*at) && within(*at))
@@ -440,4 +463,144 @@ fn ladder(now_us: u64, producer: &Producer, bound: Layer) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// The same within one encoding, whose spatial layers are sent with all layers below.
+fn layer_ladder(now_us: u64, encoding: &ProducerEncoding, bound: Layer) -> Vec<Step> {
+    let layers = encoding.layers_now(now_us);
+    let mut steps: Vec<Step> = Vec::with_capacity(usize::from(layers) + 3);
+    let top = encoding
+        .temporal_layers
+        .saturating_sub(1)
+        .min(bound.temporal);
+    let temporal_rate = |temporal: u8| {
+        let rates = encoding
+            .temporal_rates
+            .iter()
+            .take(usize::from(temporal) + 1);
+        rates.map(|meter| meter.bitrate(now_us)).sum::<u64>()
+    };
+    let all = temporal_rate(u8::MAX);
+    let mut rate = 0;
+    for spatial in 0..layers.min(bound.spatial.saturating_add(1)) {
+        rate += encoding.spatial_rates[usize::from(spatial)].bitrate(now_us);
+        let rate = if layers == 1 { all } else { rate };
+        // Fewer pictures a second only where there is no smaller picture to fall back to.
+        let lowest = if spatial == 0 { 0 } else { top };
+        for temporal in lowest..=top {
+            let share = rate.saturating_mul(temporal_rate(temporal)) / all.max(1);
+            let floor = steps.last().map_or(0, |step| step.bitrate);
+            steps.push(Step {
+                layer: Layer {
+                    // A stream that shows no layers is taken as it is.
+                    spatial: if layers == 1 { bound.spatial } else { spatial },
+                    temporal: if temporal == top {
+                        bound.temporal
+                    } else {
+                        temporal
+                    },
+                },
+                bitrate: share.max(floor),
+            });
+        }
+    }
+    steps
+}
+
+impl ProducerEncoding {
+    /// Spatial layers that come at present, at least one.
+    fn layers_now(&self, now_us: u64) -> u8 {
+        let live = |meter: &RateMeter| meter.bitrate(now_us) > 0;
+        let highest = self.spatial_rates.iter().rposition(live);
+        highest.unwrap_or(0) as u8 + 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::params::{CodecParameters, Encoding, RtpParameters};
+    use crate::router::RouterLimits;
+    use crate::rtp::{Header, HeaderWriter};
+    use crate::sink::{Outgoing, Sink};
+    use crate::{ConsumerId, ProducerId, TransportId};
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn send(&mut self, _: TransportKey, packet: Outgoing<'_>) -> usize {
+            packet.payload.len()
+        }
+    }
+
+    fn audio(ssrc: u32) -> RtpParameters {
+        RtpParameters {
+            codecs: vec![CodecParameters {
+                mime_type: "audio/opus".into(),
+                payload_type: 111,
+                clock_rate: 48_000,
+                channels: Some(2),
+                parameters: Default::default(),
+                rtcp_feedback: vec![],
+            }],
+            encodings: vec![Encoding {
+                ssrc: Some(ssrc),
+                ..Encoding::default()
+            }],
+            ..RtpParameters::default()
+        }
+    }
+
+    #[test]
+    fn a_timer_looks_only_at_legs_that_are_due() {
+        let mut now = Instant::now();
+        let limits = RouterLimits {
+            producers_per_transport: 4,
+            consumers_per_transport: 4,
+            ssrcs_per_transport: 8,
+            ring_packets: 64,
+        };
+        let mut router = Router::with_seed(now, limits, 1);
+        for n in 0..1000 {
+            let id = TransportId(n);
+            router
+                .add_transport(now, id, TransportKey(n as u32))
+                .unwrap();
+            router.set_transport_ready(now, id, true);
+        }
+        let (kind, producer) = (MediaKind::Audio, ProducerId(1));
+        router
+            .create_producer(now, TransportId(0), producer, kind, &audio(7), false)
+            .unwrap();
+        for n in 1..10 {
+            let (to, id) = (TransportId(n), ConsumerId(n));
+            router
+                .create_consumer(now, to, id, kind, &audio(8), Some(producer), false)
+                .unwrap();
+        }
+        router.handle_timeout(now);
+        for seq in 0..1000u16 {
+            let header = Header {
+                payload_type: 111,
+                sequence_number: seq,
+                timestamp: u32::from(seq) * 960,
+                ssrc: 7,
+                ..Header::default()
+            };
+            let mut packet = [1; 40];
+            HeaderWriter::new(&mut packet, &header).finish().unwrap();
+            now += Duration::from_millis(20);
+            router.handle_rtp(now, TransportId(0), &packet);
+            router.handle_timeout(now);
+            router.flush(now, &mut Nowhere);
+            while router.poll_feedback().is_some() {}
+            if seq > 0 {
+                assert!(router.due.len() <= 10, "{}", router.due.len());
+            }
+            assert!(router.deadlines.len() <= 1100);
+        }
+        assert!(router.deadlines.len() <= 40, "{}", router.deadlines.len());
+    }
 }

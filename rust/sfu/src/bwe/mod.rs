@@ -98,6 +98,11 @@ impl Estimator {
         self.prober.sent(cluster, bytes);
     }
 
+    /// The packet with this number goes out once more under it: when it arrives tells nothing.
+    pub(crate) fn repeated(&mut self, now_us: u64, number: u16) {
+        self.history.take(now_us, number);
+    }
+
     pub(crate) fn transport_cc(&mut self, now_us: u64, report: &TransportCc, rtt_us: u64) {
         self.last_report_us = Some(now_us);
         self.waiting_since_us = None;

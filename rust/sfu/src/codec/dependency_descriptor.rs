@@ -51,7 +51,7 @@ impl Dependencies {
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Structure {
     id_offset: u8,
     targets: usize,
@@ -68,6 +68,8 @@ struct Structure {
 pub struct DependencyState {
     structure: Option<Structure>,
     active: u32,
+    /// Changes with the structure.
+    epoch: u32,
 }
 
 /// Descriptor of one packet, complete by the encoding's structure.
@@ -83,6 +85,7 @@ pub struct DependencyDescriptor {
     pub active_targets: u32,
     targets: u8,
     chains: u8,
+    epoch: u32,
     layer_sync: bool,
     frame: Dependencies,
 }
@@ -116,6 +119,8 @@ impl DependencyState {
         }
         let structure = announced.as_ref().or(self.structure.as_ref())?;
         let frame = structure.frame(&mut bits, template_id, custom)?;
+        let changes = announced.is_some() && announced != self.structure;
+        let epoch = self.epoch.wrapping_add(u32::from(changes));
         let descriptor = DependencyDescriptor {
             start_of_frame,
             end_of_frame,
@@ -124,6 +129,7 @@ impl DependencyState {
             active_targets: active,
             targets: structure.targets as u8,
             chains: structure.chains as u8,
+            epoch,
             layer_sync: structure.switches_up(&frame),
             frame,
         };
@@ -131,7 +137,13 @@ impl DependencyState {
             self.structure = announced;
         }
         self.active = active;
+        self.epoch = epoch;
         Some(descriptor)
+    }
+
+    /// Says which structure is valid: targets and chains of frames from another one mean something else.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Best active decode target that stays within `limit`.
@@ -148,6 +160,19 @@ impl DependencyState {
                 fits && self.active >> target & 1 == 1
             })
             .max_by_key(|(layer, target)| (**layer, std::cmp::Reverse(*target)))
+            .map(|(_, target)| target)
+    }
+
+    /// The active decode target with the least in it.
+    pub fn lowest_target(&self) -> Option<u8> {
+        let structure = self.structure.as_ref()?;
+        let layers = structure.target_layers.get(..structure.targets)?;
+        let active = layers
+            .iter()
+            .zip(0u8..)
+            .filter(|(_, target)| self.active >> target & 1 == 1);
+        active
+            .min_by_key(|(layer, _)| **layer)
             .map(|(_, target)| target)
     }
 
@@ -170,6 +195,11 @@ impl DependencyState {
 }
 
 impl DependencyDescriptor {
+    /// Structure that the frame was read with.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
     /// Layer of the frame.
     pub fn layer(&self) -> Layer {
         self.frame.layer
@@ -209,6 +239,9 @@ impl DependencyDescriptor {
             spatial: Some(self.frame.layer.spatial),
             temporal: Some(self.frame.layer.temporal),
             layer_sync: self.layer_sync,
+            opens_upper: false,
+            intra: self.frame.independent,
+            opens_sequence: false,
             discardable: present.all(|indication| *indication == Indication::Discardable),
         }
     }
@@ -519,6 +552,7 @@ mod tests {
         assert_eq!(state.parse(&narrowed).unwrap().active_targets, 0b10);
         assert_eq!(state.parse(&frame(6, 4)).unwrap().active_targets, 0b10);
         assert_eq!(state.target_within(Layer::TOP), Some(1));
+        assert_eq!(state.lowest_target(), Some(1));
         assert_eq!(state.parse(&key_frame(6)).unwrap().active_targets, 0b11);
     }
 

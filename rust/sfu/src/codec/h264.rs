@@ -27,9 +27,10 @@ pub(super) fn describe(payload: &[u8]) -> Option<PayloadInfo> {
 
 fn unit(info: &mut PayloadInfo, head: u8, body: &[u8]) {
     match head & 0x1F {
-        IDR | SPS => {
+        kind @ (IDR | SPS) => {
             info.keyframe = true;
             info.start_of_frame = true;
+            info.opens_sequence |= kind == SPS;
         }
         PPS | SEI | DELIMITER => info.start_of_frame = true,
         // first_mb_in_slice is 0 when the Exp-Golomb code begins with a one bit.

@@ -37,6 +37,7 @@ fn unit(info: &mut PayloadInfo, kind: u8, start: bool, body: &[u8]) {
     let parameters = PARAMETER_SETS.contains(&kind);
     info.start_of_frame |= start && (first_slice || parameters);
     info.keyframe |= start && (parameters || (IRAP.contains(&kind) && first_slice));
+    info.opens_sequence |= start && kind == *PARAMETER_SETS.start();
     info.layer_sync |= SUB_LAYER_SWITCH.contains(&kind);
 }
 

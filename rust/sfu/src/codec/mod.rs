@@ -56,6 +56,12 @@ pub struct PayloadInfo {
     pub temporal: Option<u8>,
     /// A receiver of the temporal layers below may begin to take this one here.
     pub layer_sync: bool,
+    /// Pictures of higher temporal layers that come after this one refer to none of theirs before it (RFC 9628 section 4.2, U).
+    pub opens_upper: bool,
+    /// The frame refers to no frame of another picture; false where the payload does not tell.
+    pub intra: bool,
+    /// The packet opens with a key frame's first parameter sets, so nothing that a decoder needs comes before it.
+    pub opens_sequence: bool,
     /// No other frame depends on this one; false where the payload does not tell.
     pub discardable: bool,
 }

@@ -17,13 +17,14 @@ pub(super) fn describe(payload: &[u8]) -> Option<PayloadInfo> {
     let mut info = PayloadInfo {
         start_of_frame: flags & START != 0,
         end_of_frame: flags & END != 0,
+        intra: flags & INTER_PREDICTED == 0,
         ..PayloadInfo::default()
     };
     if flags & LAYERS != 0 {
         let layers = rest.next()?;
         // TID, U (switching up point), SID, D (inter-layer dependency).
         info.temporal = Some(layers >> 5);
-        info.layer_sync = layers & 0x10 != 0;
+        info.opens_upper = layers & 0x10 != 0;
         info.spatial = Some((layers >> 1) & 0x07);
     }
     // A key frame is not predicted in time; the lowest spatial layer carries it (RFC 9628 section 4.2, P and SID).
@@ -48,7 +49,7 @@ mod tests {
     #[test]
     fn switching_up_point_is_told() {
         let info = describe(&[INTER_PREDICTED | LAYERS | START | END, 0x50, 0x07]).unwrap();
-        assert!(info.layer_sync && info.end_of_frame && !info.keyframe);
+        assert!(info.opens_upper && !info.layer_sync && info.end_of_frame && !info.keyframe);
         assert_eq!(info.temporal, Some(2));
     }
 

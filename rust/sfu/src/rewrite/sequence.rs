@@ -87,6 +87,28 @@ impl SequenceMap {
         self.next_out = next.start.wrapping_add(next.offset);
     }
 
+    /// A number for a packet of our own after all that were sent; what is missing before it keeps its place.
+    pub fn insert(&mut self) -> u64 {
+        let number = self.next_out;
+        self.next_out = number.wrapping_add(1);
+        if let Some(open) = self.ranges.back_mut() {
+            let next = Range {
+                start: open.end,
+                end: open.end,
+                offset: open.offset.wrapping_add(1),
+            };
+            if open.start == open.end {
+                *open = next;
+            } else {
+                self.ranges.push_back(next);
+                if self.ranges.len() > MAX_RANGES {
+                    self.ranges.pop_front();
+                }
+            }
+        }
+        number
+    }
+
     /// Output number of an input number that was accepted, or is still missing in order; changes nothing.
     pub fn lookup(&self, input: u64) -> Option<u64> {
         let at = self
@@ -139,6 +161,19 @@ mod tests {
         assert_eq!(map.accept(16), Some(105));
         assert_eq!(map.accept(14), Some(104));
         assert_eq!(map.accept(12), Some(102));
+    }
+
+    #[test]
+    fn own_packets_take_a_number_and_leave_no_hole() {
+        let mut map = SequenceMap::new(100);
+        map.accept(10);
+        map.drop(11);
+        assert_eq!(map.insert(), 101);
+        assert_eq!(map.insert(), 102);
+        assert_eq!(map.accept(13), Some(104));
+        assert_eq!(map.insert(), 105);
+        assert_eq!(map.accept(12), Some(103));
+        assert_eq!(map.accept(14), Some(106));
     }
 
     #[test]

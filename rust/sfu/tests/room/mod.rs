@@ -2,7 +2,10 @@
 
 #![allow(dead_code)] // Each story uses a part.
 
-use std::collections::{BTreeMap, VecDeque};
+pub mod scalable;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use medianode_sfu::feedback::{Arrival, Feedback, TransportCc};
@@ -43,6 +46,10 @@ impl Sent {
 #[derive(Default)]
 pub struct Wire {
     pub sent: Vec<Sent>,
+    /// What went out under each SRTP index, by transport and SSRC.
+    used: HashMap<(u32, u32, u64), u64>,
+    /// Numbers of packets to drop, as with a full queue: counted down at each packet.
+    pub drop_next: usize,
     pub now_us: u64,
 }
 
@@ -54,6 +61,22 @@ impl Sink for Wire {
             view.sequence_number(),
             packet.index as u16,
             "the SRTP index follows the sequence number"
+        );
+        if self.drop_next > 0 {
+            self.drop_next -= 1;
+            return 0;
+        }
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let before = self
+            .used
+            .insert((to.0, view.ssrc(), packet.index), hasher.finish());
+        assert!(
+            before.is_none_or(|before| before == hasher.finish()),
+            "an SRTP index is used for one packet only: {} of {}, {:?}",
+            packet.index,
+            view.ssrc(),
+            packet.class
         );
         let len = bytes.len();
         self.sent.push(Sent {
