@@ -5,6 +5,22 @@ No packet crosses this border. Every call returns at once, except `Engine.close`
 
 from typing import final
 
+__all__ = [
+    "Engine",
+    "NotRunningError",
+    "QueueFullError",
+    "UnsupportedSdpError",
+    "load_main",
+    "sdp_assemble_answer",
+    "sdp_fragment_read",
+    "sdp_fragment_write",
+    "sdp_play_answer",
+    "sdp_publish_answer",
+    "sdp_read",
+    "sdp_write",
+    "version",
+]
+
 class QueueFullError(Exception):
     """The command queue is full; nothing was queued."""
 

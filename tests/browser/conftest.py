@@ -38,7 +38,8 @@ def needs(program: str) -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+# Its end comes with this package's: playwright's synchronous face keeps a loop running, which would forbid asynchronous tests.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     path = needs("chromium")
     with sync_playwright() as playwright:

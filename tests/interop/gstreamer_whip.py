@@ -1,11 +1,13 @@
 """GStreamer's webrtcbin as a WHIP publisher: VP8 and Opus test patterns. Run by the system's Python, which has its bindings.
 
-Usage: gstreamer_whip.py URL, with the token in the environment variable TOKEN. Prints ``published`` when the answer is set.
+Usage: gstreamer_whip.py URL CERTIFICATE, with the token in the environment variable TOKEN. Prints ``published`` when the answer
+is set. CERTIFICATE is a PEM file with an ECDSA certificate and its key, in place of webrtcbin's own, which is RSA.
 """
 
 import os
 import sys
 import urllib.request
+from pathlib import Path
 
 import gi
 
@@ -40,7 +42,8 @@ def publish(rtc, url, token):
         print("published", flush=True)
 
     def offered(promise, _data):
-        offer = promise.get_reply().get_value("offer")
+        reply = promise.get_reply()  # owns the offer
+        offer = reply.get_value("offer")
         rtc.emit("set-local-description", offer, Gst.Promise.new())
 
     def negotiate(_rtc):
@@ -53,10 +56,20 @@ def publish(rtc, url, token):
     rtc.connect("on-negotiation-needed", negotiate)
 
 
+def certify(rtc, pem):
+    def added(_bin, _parent, element):
+        if element.get_factory().get_name() == "dtlssrtpdec":
+            element.set_property("pem", pem)
+
+    rtc.connect("deep-element-added", added)
+
+
 def main():
     Gst.init(None)
     pipeline = Gst.parse_launch(PIPELINE)
-    publish(pipeline.get_by_name("rtc"), sys.argv[1], os.environ["TOKEN"])
+    rtc = pipeline.get_by_name("rtc")
+    certify(rtc, Path(sys.argv[2]).read_text())
+    publish(rtc, sys.argv[1], os.environ["TOKEN"])
     pipeline.set_state(Gst.State.PLAYING)
     GLib.MainLoop().run()
 

@@ -1,4 +1,4 @@
-"""A call through a node while a test does something to that node: the load generator publishes, plays and judges every packet."""
+"""A call through a node while a test does something to it: the load generator publishes, plays and judges every packet."""
 
 import json
 import subprocess
@@ -27,6 +27,7 @@ class Call:
         base = base_url or node.url
         self.token = node.mint(room)
         self._seconds = seconds
+        self._judged = True
         self._scenario = {
             "whip_url": f"{base}/whip/{room}/ann{{n}}",
             "whep_url": f"{base}/whep/{room}/ann{{n}}",
@@ -65,22 +66,24 @@ class Call:
             self._process.wait(30)
             self._reader.join(10)
         self._end()
-        if kind is None:
+        if kind is None and self._judged:
             self._check()
 
     def leave_alone(self) -> None:
         """Ends the call without judging it."""
+        self._judged = False
         self._end()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for text in self._process.stdout:
-            line = json.loads(text)
-            self._lines.append(line)
-            if line.get("phase") == "measure_begin":
-                self._began.set()
-            if line.get("phase") == "measure_end":
-                self._ended.set()
+        with self._process.stdout as lines:
+            for text in lines:
+                line = json.loads(text)
+                self._lines.append(line)
+                if line.get("phase") == "measure_begin":
+                    self._began.set()
+                if line.get("phase") == "measure_end":
+                    self._ended.set()
         self._ended.set()
         self._began.set()
 

@@ -27,4 +27,5 @@ class Link:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        with self._process:
+            self._process.wait(10)

@@ -203,7 +203,8 @@ def load(flags: dict[str, Any], config_file: Path | None = None) -> NodeSettings
         )
         raise InvalidArgument(f"settings: {problems}") from None
     except (OSError, ValueError) as error:
-        raise InvalidArgument(f"settings: {error}") from None
+        where = f"settings file {path}" if path is not None else "settings"
+        raise InvalidArgument(f"{where}: {error}") from None
     return settings
 
 
