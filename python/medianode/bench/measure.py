@@ -61,6 +61,9 @@ class Figures:
     floor_seal_ns: float | None
     floor_send_ns: float | None
     ratio_to_floor: float | None
+    paced_floor_seal_ns: float | None
+    paced_floor_send_ns: float | None
+    ratio_to_paced_floor: float | None
     errors: list[str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -85,7 +88,16 @@ def measure_node(scenario: dict[str, Any], progress: Progress) -> Figures:
     cores = sorted(os.sched_getaffinity(0))
     apart = len(cores) > 1
     with running_node(cores[0] if apart else None) as node:
+        _warm_up(scenario, _target(node))
         return measure(scenario, _target(node), progress, cores if apart else [])
+
+
+def _warm_up(scenario: dict[str, Any], target: Target) -> None:
+    """Lets a node do everything once, so that what it loads and allocates once is not charged to the subscribers."""
+    few = {"publishers": 1, "subscribers": 2, "warmup_s": 0.2, "duration_s": 0.3}
+    request = {**scenario, **few, "whip_url": target.whip_url, "whep_url": target.whep_url, "token": target.token}
+    for _ in load_lines(["run"], request):
+        _counters(target.metrics_url)
 
 
 def _target(node: Node) -> Target:
@@ -184,6 +196,9 @@ def _figures(
         floor_seal_ns=floor["seal_ns"] if floor else None,
         floor_send_ns=floor["send_ns"] if floor else None,
         ratio_to_floor=cost / (floor["seal_ns"] + floor["send_ns"]) if floor else None,
+        paced_floor_seal_ns=floor["paced_seal_ns"] if floor else None,
+        paced_floor_send_ns=floor["paced_send_ns"] if floor else None,
+        ratio_to_paced_floor=cost / (floor["paced_seal_ns"] + floor["paced_send_ns"]) if floor else None,
         errors=result["errors"],
     )
 
@@ -194,7 +209,8 @@ def _quantile(values: list[float], share: float) -> float | None:
 
 def _floor(scenario: dict[str, Any], run_length: float, cores: list[int]) -> dict[str, float]:
     """Asks what this machine charges at least: one seal and one packet's share of a send of that run length."""
-    payload = scenario["media"]["payload"]
+    media = scenario["media"]
+    payload = media["payload"]
     request = {
         "key_bits": 256,
         "payload": payload,
@@ -204,6 +220,7 @@ def _floor(scenario: dict[str, Any], run_length: float, cores: list[int]) -> dic
         "receive_core": cores[-1] if cores else None,
         "offload": scenario.get("offload", True),
         "receivers": scenario["subscribers"],
+        "interval_ms": 1000 / media["fps"] if media["kind"] == "video" else 20.0,
     }
     for line in load_lines(["floor"], request):
         if line["type"] == "floor":

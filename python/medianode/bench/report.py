@@ -51,7 +51,9 @@ def _floor(figures: Figures) -> str:
     if figures.floor_seal_ns is None or figures.floor_send_ns is None or figures.ratio_to_floor is None:
         return "not measured for this server"
     parts = f"seal {figures.floor_seal_ns:.0f} + send {figures.floor_send_ns:.0f} ns"
-    return f"{parts}; the node costs {figures.ratio_to_floor:.2f} times that"
+    paced = f"seal {figures.paced_floor_seal_ns:.0f} + send {figures.paced_floor_send_ns:.0f} ns"
+    ratios = f"the node costs {figures.ratio_to_floor:.2f} and {figures.ratio_to_paced_floor:.2f} times that"
+    return f"tight loop {parts}, in this rhythm {paced}; {ratios}"
 
 
 def plot(results: list[Figures]) -> str:

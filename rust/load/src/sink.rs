@@ -24,7 +24,7 @@ pub struct Tally {
 
 /// One received media stream.
 pub struct Sink {
-    shape: Shape,
+    pub shape: Shape,
     stream: Option<u32>,
     highest: u64,
     /// RTP sequence number minus pattern number, constant while one layer is forwarded.
