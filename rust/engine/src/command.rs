@@ -1,7 +1,9 @@
 //! Everything the control plane may ask of the core. Owns the shapes; the workers own the effects.
 
 use medianode_sfu::params::{MediaKind, RtpParameters};
-use medianode_sfu::{ConsumerId, DataConsumerId, DataProducerId, Layer, ProducerId, RouterId, TransportId};
+use medianode_sfu::{
+    ConsumerId, DataConsumerId, DataProducerId, Layer, ProducerId, RouterId, TransportId,
+};
 use medianode_webrtc::params::{
     ChannelParameters, DtlsParameters, IceCandidate, IceParameters, SctpParameters,
 };
@@ -11,8 +13,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
-    CreateRouter { router: RouterId },
-    CloseRouter { router: RouterId },
+    CreateRouter {
+        router: RouterId,
+    },
+    CloseRouter {
+        router: RouterId,
+    },
     /// Answered with [`Reply::Transport`].
     CreateWebRtcTransport {
         router: RouterId,
@@ -32,15 +38,35 @@ pub enum Command {
         sctp: Option<SctpParameters>,
     },
     /// New local ICE credentials, the old ones stay valid until a check with the new ones arrives. Answered with [`Reply::Ice`].
-    RestartIce { transport: TransportId },
-    CloseTransport { transport: TransportId },
+    RestartIce {
+        transport: TransportId,
+    },
+    CloseTransport {
+        transport: TransportId,
+    },
     /// Upper limit of what is sent to this peer, bit/s.
-    SetTransportCap { transport: TransportId, max_bitrate: Option<u64> },
+    SetTransportCap {
+        transport: TransportId,
+        max_bitrate: Option<u64>,
+    },
 
-    CreateProducer { transport: TransportId, producer: ProducerId, kind: MediaKind, rtp: RtpParameters, #[serde(default)] paused: bool },
-    CloseProducer { producer: ProducerId },
-    PauseProducer { producer: ProducerId },
-    ResumeProducer { producer: ProducerId },
+    CreateProducer {
+        transport: TransportId,
+        producer: ProducerId,
+        kind: MediaKind,
+        rtp: RtpParameters,
+        #[serde(default)]
+        paused: bool,
+    },
+    CloseProducer {
+        producer: ProducerId,
+    },
+    PauseProducer {
+        producer: ProducerId,
+    },
+    ResumeProducer {
+        producer: ProducerId,
+    },
 
     /// `rtp` says what this peer accepts: every codec it may be sent, with its payload type, and one encoding with SSRC and RTX SSRC.
     /// Without a producer the leg waits for [`Command::SwitchConsumer`].
@@ -55,17 +81,39 @@ pub enum Command {
         paused: bool,
     },
     /// Feeds this leg from another producer of the same router, or from none; numbers and timestamps go on.
-    SwitchConsumer { consumer: ConsumerId, producer: Option<ProducerId> },
-    CloseConsumer { consumer: ConsumerId },
-    PauseConsumer { consumer: ConsumerId },
-    ResumeConsumer { consumer: ConsumerId },
+    SwitchConsumer {
+        consumer: ConsumerId,
+        producer: Option<ProducerId>,
+    },
+    CloseConsumer {
+        consumer: ConsumerId,
+    },
+    PauseConsumer {
+        consumer: ConsumerId,
+    },
+    ResumeConsumer {
+        consumer: ConsumerId,
+    },
     /// Upper bound of the layer choice; none lets the estimate decide alone.
-    SetConsumerLayers { consumer: ConsumerId, layer: Option<Layer> },
-    RequestKeyframe { consumer: ConsumerId },
+    SetConsumerLayers {
+        consumer: ConsumerId,
+        layer: Option<Layer>,
+    },
+    RequestKeyframe {
+        consumer: ConsumerId,
+    },
 
     /// Makes a channel of this transport a source. `stream_id` is a channel that the peer opened (told by an event) or a pre-negotiated one.
-    CreateDataProducer { transport: TransportId, data_producer: DataProducerId, stream_id: u16, #[serde(default)] negotiated: Option<ChannelParameters> },
-    CloseDataProducer { data_producer: DataProducerId },
+    CreateDataProducer {
+        transport: TransportId,
+        data_producer: DataProducerId,
+        stream_id: u16,
+        #[serde(default)]
+        negotiated: Option<ChannelParameters>,
+    },
+    CloseDataProducer {
+        data_producer: DataProducerId,
+    },
     /// Sends what `data_producer` receives into a channel of this transport: one that the peer opened (`stream_id`), a pre-negotiated one
     /// (`stream_id` and `channel`), or a new one that we open (`channel` alone).
     CreateDataConsumer {
@@ -77,7 +125,9 @@ pub enum Command {
         #[serde(default)]
         channel: Option<ChannelParameters>,
     },
-    CloseDataConsumer { data_consumer: DataConsumerId },
+    CloseDataConsumer {
+        data_consumer: DataConsumerId,
+    },
 }
 
 /// What a command gave back.
@@ -85,6 +135,14 @@ pub enum Command {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Reply {
     Done,
-    Transport { ice: IceParameters, candidates: Vec<IceCandidate>, dtls: DtlsParameters, sctp: Option<SctpParameters> },
-    Ice { ice: IceParameters, candidates: Vec<IceCandidate> },
+    Transport {
+        ice: IceParameters,
+        candidates: Vec<IceCandidate>,
+        dtls: DtlsParameters,
+        sctp: Option<SctpParameters>,
+    },
+    Ice {
+        ice: IceParameters,
+        candidates: Vec<IceCandidate>,
+    },
 }

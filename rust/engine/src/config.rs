@@ -104,7 +104,12 @@ impl Config {
             0 => cores.saturating_sub(1).max(1),
             workers => workers,
         };
-        let refuse = |name, reason: &str| Err(Error::Config { name, reason: reason.to_owned() });
+        let refuse = |name, reason: &str| {
+            Err(Error::Config {
+                name,
+                reason: reason.to_owned(),
+            })
+        };
         if workers > MAX_WORKERS {
             return refuse("workers", "at most 256");
         }
@@ -112,10 +117,16 @@ impl Config {
             return refuse("listen_ips", "at least one address");
         }
         if self.announced_ips.is_empty() {
-            return refuse("announced_ips", "at least one address, or nobody can find this node");
+            return refuse(
+                "announced_ips",
+                "at least one address, or nobody can find this node",
+            );
         }
         if self.announced_ips.iter().any(IpAddr::is_unspecified) {
-            return refuse("announced_ips", "no client can reach an unspecified address");
+            return refuse(
+                "announced_ips",
+                "no client can reach an unspecified address",
+            );
         }
         self.limits.validate()?;
         Ok(workers)
@@ -135,11 +146,17 @@ impl Limits {
             ("handshakes_per_second", self.handshakes_per_second),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
-            return Err(Error::Config { name, reason: "must not be 0".to_owned() });
+            return Err(Error::Config {
+                name,
+                reason: "must not be 0".to_owned(),
+            });
         }
         if !self.ring_packets.is_power_of_two() || self.ring_packets > 1 << 15 {
             let reason = "a power of two, at most 32768".to_owned();
-            return Err(Error::Config { name: "ring_packets", reason });
+            return Err(Error::Config {
+                name: "ring_packets",
+                reason,
+            });
         }
         Ok(())
     }

@@ -100,7 +100,11 @@ mod tests {
     #[test]
     fn a_username_fragment_names_its_place() {
         for (worker, slot, epoch) in [(0, 0, 0), (255, MAX_SLOT, u32::MAX), (3, 70_000, 9)] {
-            let place = Place { worker, slot, epoch };
+            let place = Place {
+                worker,
+                slot,
+                epoch,
+            };
             let ufrag = place.to_ufrag() + "x/+y";
             assert_eq!(Place::from_ufrag(&ufrag), Some(place));
         }
@@ -112,7 +116,11 @@ mod tests {
     #[test]
     fn only_the_present_owner_unbinds_a_tuple() {
         let address = "192.0.2.1:5".parse().unwrap();
-        let tuple = TransportTuple { protocol: Protocol::Udp, local: address, remote: address };
+        let tuple = TransportTuple {
+            protocol: Protocol::Udp,
+            local: address,
+            remote: address,
+        };
         let mut tuples = Tuples::default();
         assert_eq!(tuples.find(&tuple), None);
         tuples.insert(tuple, 1);

@@ -41,7 +41,9 @@ impl Engine {
             .map_err(|error| Error::io("certificate")(std::io::Error::other(error)))?;
         let shared = Arc::new(Shared {
             events: EventQueue::new(config.limits.events_queued)?,
-            snapshots: (0..count).map(|_| Mutex::new(Arc::new(WorkerSnapshot::default()))).collect(),
+            snapshots: (0..count)
+                .map(|_| Mutex::new(Arc::new(WorkerSnapshot::default())))
+                .collect(),
             stop: AtomicBool::new(false),
         });
         let mut engine = Engine {
@@ -58,9 +60,22 @@ impl Engine {
             engine.workers.push(sender);
             engine.ports.push(bound.port);
             let (config, dtls, shared) = (config.clone(), dtls.clone(), shared.clone());
-            let Bound { port, udp, listeners } = bound;
-            let setup =
-                Setup { index, port, config, dtls, udp, listeners, gso, commands, shared };
+            let Bound {
+                port,
+                udp,
+                listeners,
+            } = bound;
+            let setup = Setup {
+                index,
+                port,
+                config,
+                dtls,
+                udp,
+                listeners,
+                gso,
+                commands,
+                shared,
+            };
             let thread = spawn(setup)?;
             lock(&engine.threads).push(thread);
         }
@@ -174,7 +189,9 @@ fn spawn(setup: Setup) -> Result<JoinHandle<()>, Error> {
     match starting.recv() {
         Ok(Ok(())) => Ok(thread),
         Ok(Err(error)) => Err(Error::io("worker")(error)),
-        Err(_) => Err(Error::io("worker")(std::io::Error::other("ended at its start"))),
+        Err(_) => Err(Error::io("worker")(std::io::Error::other(
+            "ended at its start",
+        ))),
     }
 }
 
@@ -188,10 +205,13 @@ struct Bound {
 impl Bound {
     fn new(config: &Config, index: usize) -> Result<Self, Error> {
         if config.media_port != 0 {
-            let port = config.media_port.checked_add(index as u16).ok_or(Error::Config {
-                name: "media_port",
-                reason: "leaves no port number for every worker".to_owned(),
-            })?;
+            let port = config
+                .media_port
+                .checked_add(index as u16)
+                .ok_or(Error::Config {
+                    name: "media_port",
+                    reason: "leaves no port number for every worker".to_owned(),
+                })?;
             return Self::on(config, port).map_err(Error::io(&format!("media port {port}")));
         }
         let mut last = std::io::Error::other("no free port");
@@ -206,7 +226,11 @@ impl Bound {
 
     /// With port 0 the first address chooses the number; the others may find it taken.
     fn on(config: &Config, port: u16) -> std::io::Result<Self> {
-        let mut bound = Self { port, udp: Vec::new(), listeners: Vec::new() };
+        let mut bound = Self {
+            port,
+            udp: Vec::new(),
+            listeners: Vec::new(),
+        };
         for ip in &config.listen_ips {
             let socket = match UdpSocket::bind(SocketAddr::new(*ip, bound.port), config.offload) {
                 Ok(socket) => socket,
@@ -218,12 +242,16 @@ impl Bound {
             };
             bound.port = socket.local().port();
             if config.tcp {
-                bound.listeners.push(tcp::listen(SocketAddr::new(*ip, bound.port))?);
+                bound
+                    .listeners
+                    .push(tcp::listen(SocketAddr::new(*ip, bound.port))?);
             }
             bound.udp.push(socket);
         }
         if bound.udp.is_empty() {
-            return Err(std::io::Error::other("none of the listen addresses is usable"));
+            return Err(std::io::Error::other(
+                "none of the listen addresses is usable",
+            ));
         }
         Ok(bound)
     }

@@ -31,7 +31,10 @@ pub enum Error {
     #[error("the engine is not running")]
     NotRunning,
     #[error("{operation}: {source}")]
-    Io { operation: String, source: std::io::Error },
+    Io {
+        operation: String,
+        source: std::io::Error,
+    },
     #[error("setting {name}: {reason}")]
     Config { name: &'static str, reason: String },
 }
@@ -39,13 +42,19 @@ pub enum Error {
 impl Error {
     /// An I/O error of `operation`, for `map_err`.
     pub(crate) fn io(operation: &str) -> impl FnOnce(std::io::Error) -> Error + '_ {
-        move |source| Error::Io { operation: operation.to_owned(), source }
+        move |source| Error::Io {
+            operation: operation.to_owned(),
+            source,
+        }
     }
 }
 
 impl Refusal {
     pub(crate) fn new(kind: RefusalKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into() }
+        Self {
+            kind,
+            detail: detail.into(),
+        }
     }
 }
 

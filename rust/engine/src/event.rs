@@ -1,6 +1,8 @@
 //! Everything the control plane may learn from the core, apart from numbers (see `snapshot`).
 
-use medianode_sfu::{ConsumerId, DataConsumerId, DataProducerId, Layer, ProducerId, RouterId, TransportId};
+use medianode_sfu::{
+    ConsumerId, DataConsumerId, DataProducerId, Layer, ProducerId, RouterId, TransportId,
+};
 use medianode_webrtc::params::{ChannelParameters, Protocol, SrtpProfile};
 use serde::{Deserialize, Serialize};
 
@@ -12,28 +14,80 @@ use crate::error::Refusal;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// The answer to `submit`, by its id.
-    Reply { id: u64, #[serde(default)] reply: Option<Reply>, #[serde(default)] refusal: Option<Refusal> },
+    Reply {
+        id: u64,
+        #[serde(default)]
+        reply: Option<Reply>,
+        #[serde(default)]
+        refusal: Option<Refusal>,
+    },
     /// A path was nominated; repeated when the peer moves. Addresses are not told.
-    IceConnected { transport: TransportId, protocol: Protocol },
-    TransportConnected { transport: TransportId, srtp_profile: SrtpProfile, dtls_version: String },
-    TransportClosed { transport: TransportId, cause: CloseCause },
-    RouterClosed { router: RouterId, cause: CloseCause },
+    IceConnected {
+        transport: TransportId,
+        protocol: Protocol,
+    },
+    TransportConnected {
+        transport: TransportId,
+        srtp_profile: SrtpProfile,
+        dtls_version: String,
+    },
+    TransportClosed {
+        transport: TransportId,
+        cause: CloseCause,
+    },
+    RouterClosed {
+        router: RouterId,
+        cause: CloseCause,
+    },
     /// The first packet of a producer, and again when the number of live encodings changes.
-    ProducerLayers { producer: ProducerId, live: u8 },
-    ProducerClosed { producer: ProducerId, cause: CloseCause },
-    ConsumerClosed { consumer: ConsumerId, cause: CloseCause },
+    ProducerLayers {
+        producer: ProducerId,
+        live: u8,
+    },
+    ProducerClosed {
+        producer: ProducerId,
+        cause: CloseCause,
+    },
+    ConsumerClosed {
+        consumer: ConsumerId,
+        cause: CloseCause,
+    },
     /// What is being sent now; none while nothing fits or nothing arrives.
-    ConsumerLayer { consumer: ConsumerId, layer: Option<Layer> },
+    ConsumerLayer {
+        consumer: ConsumerId,
+        layer: Option<Layer>,
+    },
     /// The loudest producer of a router changed.
-    ActiveSpeaker { router: RouterId, producer: Option<ProducerId> },
+    ActiveSpeaker {
+        router: RouterId,
+        producer: Option<ProducerId>,
+    },
     /// At most one a second per router while anybody speaks; dBov, -127 (silence) to 0.
-    AudioLevels { router: RouterId, levels: Vec<(ProducerId, i8)> },
-    DataChannelOpened { transport: TransportId, stream_id: u16, channel: ChannelParameters },
-    DataChannelClosed { transport: TransportId, stream_id: u16 },
-    DataProducerClosed { data_producer: DataProducerId, cause: CloseCause },
-    DataConsumerClosed { data_consumer: DataConsumerId, cause: CloseCause },
+    AudioLevels {
+        router: RouterId,
+        levels: Vec<(ProducerId, i8)>,
+    },
+    DataChannelOpened {
+        transport: TransportId,
+        stream_id: u16,
+        channel: ChannelParameters,
+    },
+    DataChannelClosed {
+        transport: TransportId,
+        stream_id: u16,
+    },
+    DataProducerClosed {
+        data_producer: DataProducerId,
+        cause: CloseCause,
+    },
+    DataConsumerClosed {
+        data_consumer: DataConsumerId,
+        cause: CloseCause,
+    },
     /// Events were dropped because the reader was too slow: list all objects again. Closures are never dropped.
-    Lost { count: u64 },
+    Lost {
+        count: u64,
+    },
 }
 
 impl Event {

@@ -29,7 +29,14 @@ pub struct CommandReceiver {
 pub fn commands(limit: usize) -> Result<(CommandSender, CommandReceiver), Error> {
     let wake = Arc::new(EventFd::new().map_err(Error::io("eventfd"))?);
     let (sender, receiver) = crossbeam_channel::bounded(limit);
-    Ok((CommandSender { sender, wake: wake.clone(), limit }, CommandReceiver { receiver, wake }))
+    Ok((
+        CommandSender {
+            sender,
+            wake: wake.clone(),
+            limit,
+        },
+        CommandReceiver { receiver, wake },
+    ))
 }
 
 impl CommandSender {
@@ -101,7 +108,11 @@ impl EventQueue {
     /// No descriptor left.
     pub fn new(limit: usize) -> Result<Self, Error> {
         let ready = EventFd::new().map_err(Error::io("eventfd"))?;
-        Ok(Self { inner: Mutex::default(), ready, limit: limit.max(1) })
+        Ok(Self {
+            inner: Mutex::default(),
+            ready,
+            limit: limit.max(1),
+        })
     }
 
     /// Readable while events wait.
@@ -174,16 +185,24 @@ mod tests {
     use crate::CloseCause;
 
     fn speaker(id: u64) -> Event {
-        Event::ActiveSpeaker { router: RouterId(1), producer: Some(ProducerId(id)) }
+        Event::ActiveSpeaker {
+            router: RouterId(1),
+            producer: Some(ProducerId(id)),
+        }
     }
 
     fn closed(id: u64) -> Event {
-        Event::ConsumerClosed { consumer: ConsumerId(id), cause: CloseCause::Closed }
+        Event::ConsumerClosed {
+            consumer: ConsumerId(id),
+            cause: CloseCause::Closed,
+        }
     }
 
     fn names(events: &[Event]) -> Vec<String> {
         let name = |event: &Event| match event {
-            Event::ActiveSpeaker { producer: Some(id), .. } => format!("speaker {}", id.0),
+            Event::ActiveSpeaker {
+                producer: Some(id), ..
+            } => format!("speaker {}", id.0),
             Event::ConsumerClosed { consumer, .. } => format!("closed {}", consumer.0),
             Event::Lost { count } => format!("lost {count}"),
             other => format!("{other:?}"),
@@ -194,7 +213,14 @@ mod tests {
     #[test]
     fn a_full_queue_loses_facts_behind_one_marker_but_no_closure() {
         let queue = EventQueue::new(2).unwrap();
-        queue.push(&mut vec![speaker(1), speaker(2), speaker(3), closed(4), speaker(5), closed(6)]);
+        queue.push(&mut vec![
+            speaker(1),
+            speaker(2),
+            speaker(3),
+            closed(4),
+            speaker(5),
+            closed(6),
+        ]);
         let expected = ["speaker 1", "speaker 2", "lost 2", "closed 4", "closed 6"];
         assert_eq!(names(&queue.poll(100)), expected);
         queue.push(&mut vec![speaker(7)]);
@@ -213,9 +239,14 @@ mod tests {
     #[test]
     fn refuses_commands_beyond_its_bound() {
         let (sender, receiver) = commands(1).unwrap();
-        let command = || Command::CloseRouter { router: RouterId(1) };
+        let command = || Command::CloseRouter {
+            router: RouterId(1),
+        };
         sender.send(1, command()).unwrap();
-        assert!(matches!(sender.send(2, command()), Err(Error::QueueFull(1))));
+        assert!(matches!(
+            sender.send(2, command()),
+            Err(Error::QueueFull(1))
+        ));
         assert_eq!(receiver.take().map(|(id, _)| id), Some(1));
         drop(receiver);
         assert!(matches!(sender.send(3, command()), Err(Error::NotRunning)));

@@ -45,7 +45,12 @@ pub struct Routes {
 impl Routes {
     pub fn new(workers: usize) -> Self {
         let (workers_of, creating) = (AHashMap::new(), AHashMap::new());
-        Self { ids: 0, workers: workers_of, creating, load: vec![0; workers] }
+        Self {
+            ids: 0,
+            workers: workers_of,
+            creating,
+            load: vec![0; workers],
+        }
     }
 
     pub fn next_id(&mut self) -> u64 {
@@ -93,7 +98,11 @@ impl Routes {
     /// Follows what an event says about an object's existence.
     pub fn learn(&mut self, event: &Event) {
         match event {
-            Event::Reply { id, refusal: Some(_), .. } => self.take_back(*id),
+            Event::Reply {
+                id,
+                refusal: Some(_),
+                ..
+            } => self.take_back(*id),
             Event::Reply { id, .. } => {
                 self.creating.remove(id);
             }
@@ -155,36 +164,44 @@ impl Aim {
         match *command {
             Command::CreateRouter { router } => Aim::Create(Router(router), None),
             Command::CloseRouter { router } => Aim::Close(Router(router)),
-            Command::CreateWebRtcTransport { router, transport, .. } => {
-                Aim::Create(Transport(transport), Some(Router(router)))
-            }
+            Command::CreateWebRtcTransport {
+                router, transport, ..
+            } => Aim::Create(Transport(transport), Some(Router(router))),
             Command::ConnectTransport { transport, .. }
             | Command::RestartIce { transport }
             | Command::SetTransportCap { transport, .. } => Aim::Use(Transport(transport)),
             Command::CloseTransport { transport } => Aim::Close(Transport(transport)),
-            Command::CreateProducer { transport, producer, .. } => {
-                Aim::Create(Producer(producer), Some(Transport(transport)))
-            }
+            Command::CreateProducer {
+                transport,
+                producer,
+                ..
+            } => Aim::Create(Producer(producer), Some(Transport(transport))),
             Command::CloseProducer { producer } => Aim::Close(Producer(producer)),
             Command::PauseProducer { producer } | Command::ResumeProducer { producer } => {
                 Aim::Use(Producer(producer))
             }
-            Command::CreateConsumer { transport, consumer, .. } => {
-                Aim::Create(Consumer(consumer), Some(Transport(transport)))
-            }
+            Command::CreateConsumer {
+                transport,
+                consumer,
+                ..
+            } => Aim::Create(Consumer(consumer), Some(Transport(transport))),
             Command::SwitchConsumer { consumer, .. }
             | Command::PauseConsumer { consumer }
             | Command::ResumeConsumer { consumer }
             | Command::SetConsumerLayers { consumer, .. }
             | Command::RequestKeyframe { consumer } => Aim::Use(Consumer(consumer)),
             Command::CloseConsumer { consumer } => Aim::Close(Consumer(consumer)),
-            Command::CreateDataProducer { transport, data_producer, .. } => {
-                Aim::Create(DataProducer(data_producer), Some(Transport(transport)))
-            }
+            Command::CreateDataProducer {
+                transport,
+                data_producer,
+                ..
+            } => Aim::Create(DataProducer(data_producer), Some(Transport(transport))),
             Command::CloseDataProducer { data_producer } => Aim::Close(DataProducer(data_producer)),
-            Command::CreateDataConsumer { transport, data_consumer, .. } => {
-                Aim::Create(DataConsumer(data_consumer), Some(Transport(transport)))
-            }
+            Command::CreateDataConsumer {
+                transport,
+                data_consumer,
+                ..
+            } => Aim::Create(DataConsumer(data_consumer), Some(Transport(transport))),
             Command::CloseDataConsumer { data_consumer } => Aim::Close(DataConsumer(data_consumer)),
         }
     }
@@ -209,12 +226,19 @@ mod tests {
     use crate::CloseCause;
 
     fn create(router: u64) -> Command {
-        Command::CreateRouter { router: RouterId(router) }
+        Command::CreateRouter {
+            router: RouterId(router),
+        }
     }
 
     fn transport(router: u64, transport: u64) -> Command {
         let (router, transport) = (RouterId(router), TransportId(transport));
-        Command::CreateWebRtcTransport { router, transport, sctp: false, name: String::new() }
+        Command::CreateWebRtcTransport {
+            router,
+            transport,
+            sctp: false,
+            name: String::new(),
+        }
     }
 
     fn worker(verdict: Verdict) -> usize {
@@ -238,8 +262,10 @@ mod tests {
         assert_eq!(worker(routes.route(2, &transport(1, 1))), 0);
         assert_eq!(worker(routes.route(3, &create(2))), 1);
         assert_eq!(worker(routes.route(4, &create(3))), 1);
-        let closed =
-            Event::TransportClosed { transport: TransportId(1), cause: CloseCause::Closed };
+        let closed = Event::TransportClosed {
+            transport: TransportId(1),
+            cause: CloseCause::Closed,
+        };
         routes.learn(&closed);
         assert_eq!(worker(routes.route(5, &create(4))), 0);
     }
@@ -247,11 +273,19 @@ mod tests {
     #[test]
     fn answers_itself_what_no_worker_knows() {
         let mut routes = Routes::new(1);
-        assert_eq!(refusal(routes.route(1, &transport(1, 1))), Some(RefusalKind::NotFound));
-        let close = Command::CloseRouter { router: RouterId(1) };
+        assert_eq!(
+            refusal(routes.route(1, &transport(1, 1))),
+            Some(RefusalKind::NotFound)
+        );
+        let close = Command::CloseRouter {
+            router: RouterId(1),
+        };
         assert_eq!(refusal(routes.route(2, &close)), None);
         worker(routes.route(3, &create(1)));
-        assert_eq!(refusal(routes.route(4, &create(1))), Some(RefusalKind::Conflict));
+        assert_eq!(
+            refusal(routes.route(4, &create(1))),
+            Some(RefusalKind::Conflict)
+        );
     }
 
     #[test]
@@ -259,11 +293,19 @@ mod tests {
         let mut routes = Routes::new(1);
         worker(routes.route(1, &create(1)));
         let refusal = Refusal::new(RefusalKind::LimitReached, "full");
-        routes.learn(&Event::Reply { id: 1, reply: None, refusal: Some(refusal) });
+        routes.learn(&Event::Reply {
+            id: 1,
+            reply: None,
+            refusal: Some(refusal),
+        });
         worker(routes.route(2, &create(1)));
         routes.take_back(2);
         worker(routes.route(3, &create(1)));
-        routes.learn(&Event::Reply { id: 3, reply: Some(Reply::Done), refusal: None });
+        routes.learn(&Event::Reply {
+            id: 3,
+            reply: Some(Reply::Done),
+            refusal: None,
+        });
         routes.take_back(3);
         assert_eq!(routes.load, [1]);
     }

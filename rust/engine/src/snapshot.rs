@@ -51,6 +51,8 @@ pub struct WorkerSnapshot {
     /// Datagrams not sent because too many bytes waited for the kernel or the peer.
     pub dropped_waiting: PerClass,
     pub dropped: Dropped,
+    /// What all transports counted, also those that are closed.
+    pub of_transports: TransportCounters,
     /// Bytes that wait for the kernel now.
     pub bytes_waiting: u64,
     pub commands_queued: usize,

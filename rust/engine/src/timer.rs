@@ -40,13 +40,24 @@ struct Level {
 
 impl Wheel {
     pub fn new(now: Instant) -> Self {
-        Self { start: now, tick: 0, near: Level::new(), far: Level::new(), nodes: Vec::new() }
+        Self {
+            start: now,
+            tick: 0,
+            near: Level::new(),
+            far: Level::new(),
+            nodes: Vec::new(),
+        }
     }
 
     /// Sets the deadline of `token` in place of the one it had. It never fires early, and at most a tick late.
     pub fn arm(&mut self, token: u32, at: Instant) {
         self.disarm(token);
-        let idle = Node { deadline: 0, slot: Slot::Idle, next: NONE, previous: NONE };
+        let idle = Node {
+            deadline: 0,
+            slot: Slot::Idle,
+            next: NONE,
+            previous: NONE,
+        };
         let wanted = token as usize + 1;
         if self.nodes.len() < wanted {
             self.nodes.resize(wanted, idle);
@@ -58,14 +69,19 @@ impl Wheel {
     /// Sets the deadline of `token` unless it has one that is not later. Who is fired too early looks again: that is cheaper than
     /// moving deadlines with every packet.
     pub fn arm_earlier(&mut self, token: u32, at: Instant) {
-        let armed = self.nodes.get(token as usize).filter(|node| node.slot != Slot::Idle);
+        let armed = self
+            .nodes
+            .get(token as usize)
+            .filter(|node| node.slot != Slot::Idle);
         if armed.is_none_or(|node| self.tick_of(at) < node.deadline) {
             self.arm(token, at);
         }
     }
 
     pub fn disarm(&mut self, token: u32) {
-        let Some(node) = self.nodes.get(token as usize).copied() else { return };
+        let Some(node) = self.nodes.get(token as usize).copied() else {
+            return;
+        };
         let (level, at) = match node.slot {
             Slot::Idle => return,
             Slot::Near(at) => (&mut self.near, usize::from(at)),
@@ -84,7 +100,10 @@ impl Wheel {
 
     /// The deadline of `token`, rounded up to a tick.
     pub fn deadline(&self, token: u32) -> Option<Instant> {
-        let node = self.nodes.get(token as usize).filter(|node| node.slot != Slot::Idle)?;
+        let node = self
+            .nodes
+            .get(token as usize)
+            .filter(|node| node.slot != Slot::Idle)?;
         Some(self.instant(node.deadline))
     }
 
@@ -167,7 +186,10 @@ impl Wheel {
 
     fn next_tick(&self) -> Option<u64> {
         let first = self.tick + 1;
-        let near = self.near.first_from((first % SLOTS as u64) as usize).map(|d| first + d as u64);
+        let near = self
+            .near
+            .first_from((first % SLOTS as u64) as usize)
+            .map(|d| first + d as u64);
         let block = first.div_ceil(SLOTS as u64);
         let far = self
             .far
@@ -183,7 +205,10 @@ impl Wheel {
 
 impl Level {
     fn new() -> Self {
-        Self { heads: Box::new([NONE; SLOTS]), used: [0; SLOTS / 64] }
+        Self {
+            heads: Box::new([NONE; SLOTS]),
+            used: [0; SLOTS / 64],
+        }
     }
 
     fn set_head(&mut self, at: usize, token: u32) {
@@ -238,7 +263,9 @@ mod tests {
         let mut random = 1u64;
         let mut deadlines = Vec::new();
         for token in 0..2000u32 {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let at = start + Duration::from_micros(random % 40_000_000);
             wheel.arm(token, at);
             deadlines.push(at);

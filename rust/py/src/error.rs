@@ -5,9 +5,24 @@ use medianode_webrtc::sdp::SdpError;
 use pyo3::PyErr;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 
-pyo3::create_exception!(_core, QueueFullError, PyException, "The command queue is full.");
-pyo3::create_exception!(_core, NotRunningError, PyException, "The engine is not running in this process.");
-pyo3::create_exception!(_core, UnsupportedSdpError, PyValueError, "Well formed, but cannot work with this node.");
+pyo3::create_exception!(
+    _core,
+    QueueFullError,
+    PyException,
+    "The command queue is full."
+);
+pyo3::create_exception!(
+    _core,
+    NotRunningError,
+    PyException,
+    "The engine is not running in this process."
+);
+pyo3::create_exception!(
+    _core,
+    UnsupportedSdpError,
+    PyValueError,
+    "Well formed, but cannot work with this node."
+);
 
 /// What the engine refuses.
 pub fn from_engine(error: &Error) -> PyErr {

@@ -77,7 +77,9 @@ impl Subscriber for Collector {
         let metadata = event.metadata();
         let site = (metadata.target(), metadata.line().unwrap_or(0));
         with_state(|state| {
-            let Some(left_out) = state.may_write(site) else { return };
+            let Some(left_out) = state.may_write(site) else {
+                return;
+            };
             if state.lines.len() >= KEPT {
                 state.lost += 1;
                 return;
@@ -86,7 +88,9 @@ impl Subscriber for Collector {
             if metadata.target().starts_with("medianode") {
                 event.record(&mut fields);
             } else {
-                fields.0.insert("message".into(), "a library of the core complained".into());
+                fields
+                    .0
+                    .insert("message".into(), "a library of the core complained".into());
             }
             let mut line = fields.0;
             line.insert("level".into(), metadata.level().as_str().into());
@@ -103,11 +107,18 @@ impl State {
     /// Whether this call site may write now, and how many of its lines were left out before.
     fn may_write(&mut self, name: (&'static str, u32)) -> Option<u64> {
         let now = Instant::now();
-        let fresh = || Site { since: now, written: 0, left_out: 0 };
+        let fresh = || Site {
+            since: now,
+            written: 0,
+            left_out: 0,
+        };
         let site = self.sites.entry(name).or_insert_with(fresh);
         if now - site.since >= QUIET {
             let left_out = site.left_out;
-            *site = Site { written: 1, ..fresh() };
+            *site = Site {
+                written: 1,
+                ..fresh()
+            };
             return Some(left_out);
         }
         if site.written < BURST {

@@ -18,20 +18,29 @@ fn write(what: &str, value: &impl Serialize) -> PyResult<String> {
 /// SDP text to a description.
 #[pyfunction]
 pub fn sdp_read(text: &str) -> PyResult<String> {
-    write("description", &sdp::read(text).map_err(|error| from_sdp(&error))?)
+    write(
+        "description",
+        &sdp::read(text).map_err(|error| from_sdp(&error))?,
+    )
 }
 
 /// A description to SDP text.
 #[pyfunction]
 pub fn sdp_write(description: &str) -> PyResult<String> {
-    Ok(sdp::write(&read::<Description>("description", description)?))
+    Ok(sdp::write(&read::<Description>(
+        "description",
+        description,
+    )?))
 }
 
 /// What a publisher's offer makes: one entry per section.
 #[pyfunction]
 pub fn sdp_publish_answer(offer: &str) -> PyResult<String> {
     let offer: Description = read("offer", offer)?;
-    write("sections", &sdp::publish_answer(&offer).map_err(|error| from_sdp(&error))?)
+    write(
+        "sections",
+        &sdp::publish_answer(&offer).map_err(|error| from_sdp(&error))?,
+    )
 }
 
 /// What a player's offer makes, with the given SSRCs and names: one entry per section.
@@ -39,12 +48,20 @@ pub fn sdp_publish_answer(offer: &str) -> PyResult<String> {
 pub fn sdp_play_answer(offer: &str, ids: &str) -> PyResult<String> {
     let offer: Description = read("offer", offer)?;
     let ids: Vec<PlayIds> = read("ids", ids)?;
-    write("sections", &sdp::play_answer(&offer, &ids).map_err(|error| from_sdp(&error))?)
+    write(
+        "sections",
+        &sdp::play_answer(&offer, &ids).map_err(|error| from_sdp(&error))?,
+    )
 }
 
 /// The whole answer from its sections and our transport.
 #[pyfunction]
-pub fn sdp_assemble_answer(offer: &str, medias: &str, local: &str, session_id: u64) -> PyResult<String> {
+pub fn sdp_assemble_answer(
+    offer: &str,
+    medias: &str,
+    local: &str,
+    session_id: u64,
+) -> PyResult<String> {
     let offer: Description = read("offer", offer)?;
     let medias: Vec<Media> = read("sections", medias)?;
     let local: LocalTransport = read("transport", local)?;
@@ -55,11 +72,16 @@ pub fn sdp_assemble_answer(offer: &str, medias: &str, local: &str, session_id: u
 /// A trickle message (RFC 8840) to a fragment.
 #[pyfunction]
 pub fn sdp_fragment_read(text: &str) -> PyResult<String> {
-    write("fragment", &sdp::read_fragment(text).map_err(|error| from_sdp(&error))?)
+    write(
+        "fragment",
+        &sdp::read_fragment(text).map_err(|error| from_sdp(&error))?,
+    )
 }
 
 /// A fragment to a trickle message.
 #[pyfunction]
 pub fn sdp_fragment_write(fragment: &str) -> PyResult<String> {
-    Ok(sdp::write_fragment(&read::<Fragment>("fragment", fragment)?))
+    Ok(sdp::write_fragment(&read::<Fragment>(
+        "fragment", fragment,
+    )?))
 }

@@ -40,3 +40,41 @@ pub struct TransportCounters {
     pub dtls_records_exhausted: u64,
     pub panics: u64,
 }
+
+impl TransportCounters {
+    /// Counts what another transport counted too.
+    pub fn add(&mut self, other: &Self) {
+        macro_rules! add {
+            ($($name:ident),+ $(,)?) => {{
+                let Self { $($name),+ } = other;
+                $(self.$name += $name;)+
+            }};
+        }
+        add!(
+            unclassified,
+            unvalidated_tuple,
+            stun_malformed,
+            stun_unexpected,
+            stun_no_fingerprint,
+            stun_wrong_username,
+            stun_wrong_integrity,
+            stun_role_conflicts,
+            stun_unknown_attributes,
+            stun_answers_dropped,
+            stun_requests,
+            tuples_replaced,
+            dtls_malformed,
+            dtls_plaintext,
+            dtls_early,
+            fingerprint_mismatches,
+            rtp_before_keys,
+            srtp_malformed,
+            srtp_unauthenticated,
+            srtp_replayed,
+            srtp_ssrcs_refused,
+            sctp_unexpected,
+            dtls_records_exhausted,
+            panics,
+        );
+    }
+}

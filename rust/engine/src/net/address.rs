@@ -9,11 +9,17 @@ pub(super) fn write(address: &SocketAddr, out: &mut libc::sockaddr_storage) -> u
             let raw = libc::sockaddr_in {
                 sin_family: libc::AF_INET as u16,
                 sin_port: v4.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                sin_addr: libc::in_addr {
+                    s_addr: u32::from_ne_bytes(v4.ip().octets()),
+                },
                 sin_zero: [0; 8],
             };
             // SAFETY: sockaddr_storage is larger than and aligned for every socket address.
-            unsafe { std::ptr::from_mut(out).cast::<libc::sockaddr_in>().write(raw) };
+            unsafe {
+                std::ptr::from_mut(out)
+                    .cast::<libc::sockaddr_in>()
+                    .write(raw)
+            };
             size_of::<libc::sockaddr_in>() as u32
         }
         SocketAddr::V6(v6) => {
@@ -21,11 +27,17 @@ pub(super) fn write(address: &SocketAddr, out: &mut libc::sockaddr_storage) -> u
                 sin6_family: libc::AF_INET6 as u16,
                 sin6_port: v6.port().to_be(),
                 sin6_flowinfo: 0,
-                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_addr: libc::in6_addr {
+                    s6_addr: v6.ip().octets(),
+                },
                 sin6_scope_id: v6.scope_id(),
             };
             // SAFETY: as above.
-            unsafe { std::ptr::from_mut(out).cast::<libc::sockaddr_in6>().write(raw) };
+            unsafe {
+                std::ptr::from_mut(out)
+                    .cast::<libc::sockaddr_in6>()
+                    .write(raw)
+            };
             size_of::<libc::sockaddr_in6>() as u32
         }
     }

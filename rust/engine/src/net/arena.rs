@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::udp::{UDP_GRO, UdpSocket};
 use super::address;
+use super::udp::{UDP_GRO, UdpSocket};
 
 /// Messages of one receive call.
 pub const SLOTS: usize = 32;
@@ -18,8 +18,8 @@ pub struct ReceiveArena {
     bytes: Box<[u8]>,
     headers: Box<[libc::mmsghdr]>,
     names: Box<[libc::sockaddr_storage]>,
-    controls: Box<[[u64; CONTROL_WORDS]]>,
-    /// Kept alive for `headers`, which point into it.
+    /// Kept alive for `headers`, which point into them.
+    _controls: Box<[[u64; CONTROL_WORDS]]>,
     _vectors: Box<[libc::iovec]>,
     filled: usize,
     local: SocketAddr,
@@ -55,7 +55,10 @@ impl ReceiveArena {
         let mut controls = vec![[0u64; CONTROL_WORDS]; SLOTS].into_boxed_slice();
         let mut vectors: Box<[libc::iovec]> = bytes
             .chunks_exact_mut(SLOT_BYTES)
-            .map(|slot| libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: SLOT_BYTES })
+            .map(|slot| libc::iovec {
+                iov_base: slot.as_mut_ptr().cast(),
+                iov_len: SLOT_BYTES,
+            })
             .collect();
         for (at, header) in headers.iter_mut().enumerate() {
             header.msg_hdr.msg_iov = &raw mut vectors[at];
@@ -68,7 +71,7 @@ impl ReceiveArena {
             bytes,
             headers,
             names,
-            controls,
+            _controls: controls,
             _vectors: vectors,
             filled: 0,
             local,
@@ -134,7 +137,12 @@ impl ReceiveArena {
             return None;
         }
         let bytes = &mut self.bytes[at * SLOT_BYTES..at * SLOT_BYTES + len];
-        Some(Slot { bytes, segment, remote, local })
+        Some(Slot {
+            bytes,
+            segment,
+            remote,
+            local,
+        })
     }
 
     /// Datagrams that the kernel dropped because nobody took them, as the last slot told: cumulative per socket, wrapping.
@@ -151,12 +159,18 @@ fn for_each_control(header: &libc::msghdr, mut each: impl FnMut(i32, i32, &[u8])
         while let Some(current) = message.as_ref() {
             let start = libc::CMSG_DATA(message);
             let len = current.cmsg_len.saturating_sub(libc::CMSG_LEN(0) as usize);
-            each(current.cmsg_level, current.cmsg_type, std::slice::from_raw_parts(start, len));
+            each(
+                current.cmsg_level,
+                current.cmsg_type,
+                std::slice::from_raw_parts(start, len),
+            );
             message = libc::CMSG_NXTHDR(header, message);
         }
     }
 }
 
 fn read_i32(data: &[u8]) -> i32 {
-    data.get(..4).and_then(|d| d.try_into().ok()).map_or(0, i32::from_ne_bytes)
+    data.get(..4)
+        .and_then(|d| d.try_into().ok())
+        .map_or(0, i32::from_ne_bytes)
 }

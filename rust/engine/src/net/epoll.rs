@@ -12,8 +12,14 @@ pub struct Interest {
 }
 
 impl Interest {
-    pub const READ: Interest = Interest { read: true, write: false };
-    pub const BOTH: Interest = Interest { read: true, write: true };
+    pub const READ: Interest = Interest {
+        read: true,
+        write: false,
+    };
+    pub const BOTH: Interest = Interest {
+        read: true,
+        write: true,
+    };
 }
 
 /// One ready descriptor.
@@ -41,7 +47,11 @@ impl Epoll {
         // SAFETY: no pointers; a non-negative result is a descriptor that nobody else owns.
         let fd = unsafe { owned(libc::epoll_create1(libc::EPOLL_CLOEXEC))? };
         let events = Box::new([libc::epoll_event { events: 0, u64: 0 }; EVENTS]);
-        Ok(Self { fd, events, ready: 0 })
+        Ok(Self {
+            fd,
+            events,
+            ready: 0,
+        })
     }
 
     /// # Errors
@@ -59,10 +69,17 @@ impl Epoll {
     fn control(&self, op: i32, fd: RawFd, token: u64, interest: Interest) -> io::Result<()> {
         let read = if interest.read { libc::EPOLLIN } else { 0 };
         let write = if interest.write { libc::EPOLLOUT } else { 0 };
-        let mut event = libc::epoll_event { events: (read | write).cast_unsigned(), u64: token };
+        let mut event = libc::epoll_event {
+            events: (read | write).cast_unsigned(),
+            u64: token,
+        };
         // SAFETY: the event lives through the call.
         let result = unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), op, fd, &raw mut event) };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 
     /// Waits until something is ready or `timeout` has passed (none: for ever), rounded up to a millisecond.
@@ -76,7 +93,12 @@ impl Epoll {
         self.ready = 0;
         // SAFETY: the buffer has room for the number of events told.
         let count = unsafe {
-            libc::epoll_wait(self.fd.as_raw_fd(), self.events.as_mut_ptr(), EVENTS as i32, millis)
+            libc::epoll_wait(
+                self.fd.as_raw_fd(),
+                self.events.as_mut_ptr(),
+                EVENTS as i32,
+                millis,
+            )
         };
         match usize::try_from(count) {
             Ok(count) => self.ready = count,
@@ -168,7 +190,14 @@ mod tests {
         wake.set();
         wake.set();
         epoll.wait(None).unwrap();
-        assert_eq!(epoll.ready(0), Some(Ready { token: 7, read: true, write: false }));
+        assert_eq!(
+            epoll.ready(0),
+            Some(Ready {
+                token: 7,
+                read: true,
+                write: false
+            })
+        );
         wake.clear();
         epoll.wait(Some(Duration::ZERO)).unwrap();
         assert!(epoll.is_empty());

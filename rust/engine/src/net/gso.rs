@@ -223,7 +223,15 @@ impl SendArena {
         }
         let closed = !(runs && self.offload);
         let destination = *destination;
-        self.runs.push(Run { start, len, segment: len, count: 1, closed, owner, destination });
+        self.runs.push(Run {
+            start,
+            len,
+            segment: len,
+            count: 1,
+            closed,
+            owner,
+            destination,
+        });
     }
 
     /// Nothing more may be built before [`SendArena::make_room`].
@@ -246,8 +254,14 @@ impl SendArena {
     /// Flushes a full arena, but keeps a run that has only just begun: it may still grow.
     #[cold]
     pub fn make_room(&mut self, sockets: &[UdpSocket]) {
-        let begun = self.runs.last().filter(|run| run.count == 1 && !run.closed).copied();
-        let Some(mut run) = begun else { return self.flush(sockets) };
+        let begun = self
+            .runs
+            .last()
+            .filter(|run| run.count == 1 && !run.closed)
+            .copied();
+        let Some(mut run) = begun else {
+            return self.flush(sockets);
+        };
         self.flush_first(self.runs.len() - 1, sockets);
         self.bytes.copy_within(run.start..run.start + run.len, 0);
         run.start = 0;
@@ -261,7 +275,11 @@ impl SendArena {
         while at < end {
             let outlet = self.runs[at].destination.socket;
             let same = |r: &&Run| r.destination.socket == outlet;
-            let count = self.runs[at..end].iter().take_while(same).count().min(MAX_RUNS);
+            let count = self.runs[at..end]
+                .iter()
+                .take_while(same)
+                .count()
+                .min(MAX_RUNS);
             let blocked = self.outlets.get(outlet).is_none_or(|outlet| outlet.blocked);
             at += match sockets.get(outlet) {
                 Some(socket) if !blocked => self.send(socket.as_raw_fd(), at, count),
@@ -312,7 +330,14 @@ impl SendArena {
         }
         for datagram in bytes.chunks(run.segment) {
             let (len, segment) = (datagram.len(), datagram.len());
-            let single = Run { start: 0, len, segment, count: 1, closed: true, ..*run };
+            let single = Run {
+                start: 0,
+                len,
+                segment,
+                count: 1,
+                closed: true,
+                ..*run
+            };
             self.counters.syscalls += 1;
             match self.messages.send(fd, &[single], datagram) {
                 Ok(_) => self.counters.count_run(1),
@@ -325,17 +350,23 @@ impl SendArena {
     fn keep(&mut self, at: usize, count: usize) -> usize {
         for run in &self.runs[at..at + count] {
             let bytes = &self.bytes[run.start..run.start + run.len];
-            let Some(outlet) = self.outlets.get_mut(run.destination.socket) else { continue };
+            let Some(outlet) = self.outlets.get_mut(run.destination.socket) else {
+                continue;
+            };
             *self.waiting.entry(run.owner).or_default() += run.len;
             self.counters.bytes_waiting += run.len as u64;
-            outlet.runs.push_back((Run { start: 0, ..*run }, bytes.into()));
+            outlet
+                .runs
+                .push_back((Run { start: 0, ..*run }, bytes.into()));
         }
         count
     }
 
     /// The kernel takes more on `socket`: sends what waits, as far as it goes.
     pub fn drain(&mut self, index: usize, socket: &UdpSocket) {
-        let Some(outlet) = self.outlets.get_mut(index) else { return };
+        let Some(outlet) = self.outlets.get_mut(index) else {
+            return;
+        };
         outlet.blocked = false;
         while let Some((run, bytes)) = self.outlets[index].runs.pop_front() {
             self.counters.syscalls += 1;
@@ -366,7 +397,9 @@ impl SendArena {
 
     /// The kernel refused more on this socket; wait until it is writable, then [`SendArena::drain`].
     pub fn is_blocked(&self, socket: usize) -> bool {
-        self.outlets.get(socket).is_some_and(|outlet| outlet.blocked)
+        self.outlets
+            .get(socket)
+            .is_some_and(|outlet| outlet.blocked)
     }
 
     /// An owner whose path refused a run.
@@ -420,12 +453,21 @@ impl Messages {
         let count = runs.len().min(MAX_RUNS);
         for (at, run) in runs.iter().take(count).enumerate() {
             let data = &bytes[run.start..run.start + run.len];
-            self.vectors[at] =
-                libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: run.len };
+            self.vectors[at] = libc::iovec {
+                iov_base: data.as_ptr().cast_mut().cast(),
+                iov_len: run.len,
+            };
             let name_len = address::write(&run.destination.to, &mut self.names[at]);
-            let mut control = Control { words: &mut self.controls[at], len: 0 };
+            let mut control = Control {
+                words: &mut self.controls[at],
+                len: 0,
+            };
             if run.count > 1 {
-                control.push(libc::SOL_UDP, UDP_SEGMENT, &(run.segment as u16).to_ne_bytes());
+                control.push(
+                    libc::SOL_UDP,
+                    UDP_SEGMENT,
+                    &(run.segment as u16).to_ne_bytes(),
+                );
             }
             match run.destination.source {
                 Some(IpAddr::V4(ip)) => {
@@ -456,7 +498,12 @@ impl Messages {
         // SAFETY: each of the `count` headers was just pointed at boxed memory of ours and at `bytes`, which outlive the call; the kernel
         // only reads what they point at.
         let sent = unsafe {
-            libc::sendmmsg(fd, self.headers.as_mut_ptr(), count as u32, libc::MSG_DONTWAIT)
+            libc::sendmmsg(
+                fd,
+                self.headers.as_mut_ptr(),
+                count as u32,
+                libc::MSG_DONTWAIT,
+            )
         };
         usize::try_from(sent).map_err(|_| io::Error::last_os_error())
     }
@@ -472,12 +519,23 @@ impl Control<'_> {
     fn push(&mut self, level: i32, kind: i32, data: &[u8]) {
         // SAFETY: CMSG_SPACE and CMSG_LEN only compute.
         let (space, len) = unsafe {
-            (libc::CMSG_SPACE(data.len() as u32) as usize, libc::CMSG_LEN(data.len() as u32) as usize)
+            (
+                libc::CMSG_SPACE(data.len() as u32) as usize,
+                libc::CMSG_LEN(data.len() as u32) as usize,
+            )
         };
-        assert!(self.len + space <= size_of_val(self.words), "invariant: two messages fit");
+        assert!(
+            self.len + space <= size_of_val(self.words),
+            "invariant: two messages fit"
+        );
         // SAFETY: the assertion keeps header and data within `words`, whose start is aligned for a cmsghdr, as is every CMSG_SPACE.
         unsafe {
-            let at = self.words.as_mut_ptr().cast::<u8>().add(self.len).cast::<libc::cmsghdr>();
+            let at = self
+                .words
+                .as_mut_ptr()
+                .cast::<u8>()
+                .add(self.len)
+                .cast::<libc::cmsghdr>();
             (*at).cmsg_len = len;
             (*at).cmsg_level = level;
             (*at).cmsg_type = kind;
@@ -510,10 +568,14 @@ mod tests {
         }
 
         fn put(&mut self, owner: u32, len: usize) {
-            let destination =
-                Destination { socket: 0, to: self.receiver.local(), source: None };
+            let destination = Destination {
+                socket: 0,
+                to: self.receiver.local(),
+                source: None,
+            };
             self.arena.room()[..len].fill(owner as u8);
-            self.arena.commit(len, owner, &destination, true, Class::Video);
+            self.arena
+                .commit(len, owner, &destination, true, Class::Video);
         }
 
         /// Lengths of the datagrams that arrive.
@@ -561,7 +623,13 @@ mod tests {
     fn sends_singly_where_a_path_refuses_runs() {
         let mut pair = Pair::new("127.0.0.1");
         // A socket that sends without checksums cannot send runs: the kernel answers EINVAL.
-        option::set(pair.sender[0].as_raw_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, 1).unwrap();
+        option::set(
+            pair.sender[0].as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NO_CHECK,
+            1,
+        )
+        .unwrap();
         pair.put(1, 500);
         (0..3).for_each(|_| pair.put(7, 500));
         pair.put(8, 400);
@@ -576,7 +644,11 @@ mod tests {
     fn drops_one_datagram_that_has_no_route_and_sends_the_rest() {
         let mut pair = Pair::new("127.0.0.1");
         pair.put(1, 500);
-        let nowhere = Destination { socket: 0, to: "192.0.2.1:9".parse().unwrap(), source: None };
+        let nowhere = Destination {
+            socket: 0,
+            to: "192.0.2.1:9".parse().unwrap(),
+            source: None,
+        };
         pair.arena.commit(500, 2, &nowhere, true, Class::Video);
         pair.put(3, 500);
         pair.arena.flush(&pair.sender);
@@ -591,8 +663,11 @@ mod tests {
         let mut put = |class: Class| {
             let admitted = pair.arena.admits(1, class);
             if admitted {
-                let destination =
-                    Destination { socket: 0, to: pair.receiver.local(), source: None };
+                let destination = Destination {
+                    socket: 0,
+                    to: pair.receiver.local(),
+                    source: None,
+                };
                 pair.arena.commit(1000, 1, &destination, true, class);
                 pair.arena.flush(&pair.sender);
             }
@@ -616,7 +691,11 @@ mod tests {
         let mut pair = Pair::new("127.0.0.1");
         pair.sender = vec![UdpSocket::bind("0.0.0.0:0".parse().unwrap(), false).unwrap()];
         let source = Some("127.0.0.2".parse().unwrap());
-        let destination = Destination { socket: 0, to: pair.receiver.local(), source };
+        let destination = Destination {
+            socket: 0,
+            to: pair.receiver.local(),
+            source,
+        };
         (0..2).for_each(|_| pair.arena.commit(300, 1, &destination, true, Class::Audio));
         pair.arena.flush(&pair.sender);
         let mut arena = ReceiveArena::new();

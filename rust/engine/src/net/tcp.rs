@@ -17,7 +17,11 @@ const READ_BYTES: usize = 32 << 10;
 /// # Errors
 /// The address is taken or not ours, or the family is not there.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -69,7 +73,14 @@ impl Connection {
         stream.set_nodelay(true)?;
         let (local, remote) = (plain(stream.local_addr()?), plain(remote));
         let (deframer, queue) = (Deframer::default(), Vec::new());
-        Ok(Self { stream, local, remote, deframer, queue, written: 0 })
+        Ok(Self {
+            stream,
+            local,
+            remote,
+            deframer,
+            queue,
+            written: 0,
+        })
     }
 
     pub fn local(&self) -> SocketAddr {
@@ -119,8 +130,8 @@ impl Connection {
     ) -> Option<usize> {
         let start = self.queue.len();
         self.queue.resize(start + 2 + room, 0);
-        let framed = build(&mut self.queue[start + 2..])
-            .and_then(|len| Some((len, frame_prefix(len)?)));
+        let framed =
+            build(&mut self.queue[start + 2..]).and_then(|len| Some((len, frame_prefix(len)?)));
         let Some((len, prefix)) = framed else {
             self.queue.truncate(start);
             return None;
@@ -165,7 +176,10 @@ fn plain(mut address: SocketAddr) -> SocketAddr {
 }
 
 fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
 }
 
 #[cfg(test)]
@@ -211,7 +225,9 @@ mod tests {
         }
         assert!(connection.waiting() > 0);
         let mut read = vec![0; frames * 1502];
-        client.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+        client
+            .set_read_timeout(Some(std::time::Duration::from_secs(5)))
+            .unwrap();
         let mut at = 0;
         while at < read.len() {
             at += client.read(&mut read[at..]).unwrap();
@@ -221,6 +237,9 @@ mod tests {
         assert_eq!(connection.waiting(), 0);
         drop(client);
         let mut scratch = [0; 8];
-        assert!(matches!(connection.receive(&mut scratch), Err(Ended::Closed)));
+        assert!(matches!(
+            connection.receive(&mut scratch),
+            Err(Ended::Closed)
+        ));
     }
 }

@@ -27,7 +27,10 @@ pub fn block_signals() {
 
 /// User and system time of the calling thread.
 pub fn cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the timespec lives through the call.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);

@@ -31,7 +31,11 @@ impl UdpSocket {
     /// # Errors
     /// The address is taken or not ours, or the family is not there.
     pub fn bind(address: SocketAddr, gro: bool) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::DGRAM,
+            Some(Protocol::UDP),
+        )?;
         socket.set_nonblocking(true)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -62,9 +66,18 @@ impl UdpSocket {
             .as_socket()
             .ok_or_else(|| io::Error::other("bound to an address that is no IP address"))?;
         let size = |name| option::get(fd, libc::SOL_SOCKET, name).map_or(0, i32::cast_unsigned);
-        let (receive_buffer, send_buffer) =
-            (size(libc::SO_RCVBUF) as usize, size(libc::SO_SNDBUF) as usize);
-        Ok(Self { socket, local, any, gro, receive_buffer, send_buffer })
+        let (receive_buffer, send_buffer) = (
+            size(libc::SO_RCVBUF) as usize,
+            size(libc::SO_SNDBUF) as usize,
+        );
+        Ok(Self {
+            socket,
+            local,
+            any,
+            gro,
+            receive_buffer,
+            send_buffer,
+        })
     }
 
     /// Where the socket is bound.

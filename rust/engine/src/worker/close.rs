@@ -14,7 +14,9 @@ const BYE_SOURCES: usize = 31;
 impl Worker {
     /// Ends a router: its transports first. A router that panicked is not asked any more.
     pub(super) fn close_room(&mut self, slot: u32, cause: CloseCause) {
-        let Some(room) = self.tables.room_mut(slot) else { return };
+        let Some(room) = self.tables.room_mut(slot) else {
+            return;
+        };
         if cause == CloseCause::Panic
             && let Some(router) = room.router.take()
         {
@@ -24,16 +26,23 @@ impl Worker {
             self.close_peer(peer, CloseCause::Parent);
         }
         self.wheel.disarm(room_timer(slot));
-        let Some(room) = self.tables.rooms.try_remove(slot as usize) else { return };
+        let Some(room) = self.tables.rooms.try_remove(slot as usize) else {
+            return;
+        };
         self.tables.room_ids.remove(&room.id);
-        self.events.push(Event::RouterClosed { router: room.id, cause });
+        self.events.push(Event::RouterClosed {
+            router: room.id,
+            cause,
+        });
         tracing::debug!(router = room.id.0, ?cause, "router closed");
         supervise::discard(room);
     }
 
     /// Ends a transport: its consumers, its producers, its data legs, then itself.
     pub(super) fn close_peer(&mut self, slot: u32, cause: CloseCause) {
-        let Some(peer) = self.tables.peer(slot) else { return };
+        let Some(peer) = self.tables.peer(slot) else {
+            return;
+        };
         let (id, room_slot) = (peer.id, peer.room);
         if cause != CloseCause::Panic {
             self.say_bye(slot);
@@ -48,7 +57,9 @@ impl Worker {
             }
             self.transmit(slot);
         }
-        let Some(peer) = self.tables.peers.try_remove(slot as usize) else { return };
+        let Some(peer) = self.tables.peers.try_remove(slot as usize) else {
+            return;
+        };
         self.wheel.disarm(peer_timer(slot));
         self.tables.peer_ids.remove(&id);
         if let Some(room) = self.tables.room_mut(room_slot) {
@@ -60,27 +71,41 @@ impl Worker {
                 self.ports.hang_up(key);
             }
         }
-        self.events.push(Event::TransportClosed { transport: id, cause });
+        self.events.push(Event::TransportClosed {
+            transport: id,
+            cause,
+        });
+        self.counters.of_transports.add(peer.transport.counters());
         summarise(&peer, cause, self.now);
         supervise::discard(peer);
     }
 
     /// RTCP BYE for what this transport was sent (RFC 3550 section 6.6).
     fn say_bye(&mut self, slot: u32) {
-        let Some(peer) = self.tables.peers.get_mut(slot as usize) else { return };
-        let Some(first) = peer.ssrcs.first().copied() else { return };
+        let Some(peer) = self.tables.peers.get_mut(slot as usize) else {
+            return;
+        };
+        let Some(first) = peer.ssrcs.first().copied() else {
+            return;
+        };
         self.blame = Blame::Peer(slot);
-        let mut packets = vec![Feedback::ReceiverReport { sender_ssrc: first, reports: vec![] }];
-        packets.extend(
-            peer.ssrcs.chunks(BYE_SOURCES).map(|ssrcs| Feedback::Bye { ssrcs: ssrcs.to_vec() }),
-        );
-        self.ports
-            .deliver(slot, peer, Class::Rtcp, |secure, room| secure.protect_rtcp(&packets, room));
+        let mut packets = vec![Feedback::ReceiverReport {
+            sender_ssrc: first,
+            reports: vec![],
+        }];
+        packets.extend(peer.ssrcs.chunks(BYE_SOURCES).map(|ssrcs| Feedback::Bye {
+            ssrcs: ssrcs.to_vec(),
+        }));
+        self.ports.deliver(slot, peer, Class::Rtcp, |secure, room| {
+            secure.protect_rtcp(&packets, room)
+        });
     }
 
     fn remove_from_router(&mut self, slot: u32, room_slot: u32) {
         let now = self.now;
-        let Some(peer) = self.tables.peer(slot) else { return };
+        let Some(peer) = self.tables.peer(slot) else {
+            return;
+        };
         let id = peer.id;
         let router = self.tables.rooms.get_mut(room_slot as usize);
         let Some(router) = router.and_then(|room| room.router.as_mut()) else {
@@ -114,11 +139,19 @@ impl Worker {
     }
 
     fn close_data_legs(&mut self, slot: u32) {
-        let Some(peer) = self.tables.peer(slot) else { return };
-        let consumers: Vec<DataConsumerId> =
-            peer.channels.values().filter_map(|channel| channel.consumer).collect();
-        let producers: Vec<DataProducerId> =
-            peer.channels.values().filter_map(|channel| channel.producer).collect();
+        let Some(peer) = self.tables.peer(slot) else {
+            return;
+        };
+        let consumers: Vec<DataConsumerId> = peer
+            .channels
+            .values()
+            .filter_map(|channel| channel.consumer)
+            .collect();
+        let producers: Vec<DataProducerId> = peer
+            .channels
+            .values()
+            .filter_map(|channel| channel.producer)
+            .collect();
         for consumer in consumers {
             self.close_data_consumer(consumer, CloseCause::Parent);
         }
@@ -149,9 +182,15 @@ fn summarise(peer: &Peer, cause: CloseCause, now: std::time::Instant) {
 /// Events for everything in `tables`, for when its state cannot be trusted.
 pub(super) fn tell_all_closed(tables: &Tables, cause: CloseCause, events: &mut Vec<Event>) {
     let parent = CloseCause::Parent;
-    let closed = |consumer: &_| Event::ConsumerClosed { consumer: *consumer, cause: parent };
+    let closed = |consumer: &_| Event::ConsumerClosed {
+        consumer: *consumer,
+        cause: parent,
+    };
     events.extend(tables.consumers.keys().map(closed));
-    let closed = |producer: &_| Event::ProducerClosed { producer: *producer, cause: parent };
+    let closed = |producer: &_| Event::ProducerClosed {
+        producer: *producer,
+        cause: parent,
+    };
     events.extend(tables.producers.keys().map(closed));
     let closed = |data_consumer: &_| Event::DataConsumerClosed {
         data_consumer: *data_consumer,
@@ -163,7 +202,13 @@ pub(super) fn tell_all_closed(tables: &Tables, cause: CloseCause, events: &mut V
         cause: parent,
     };
     events.extend(tables.data_producers.keys().map(closed));
-    let closed = |transport: &_| Event::TransportClosed { transport: *transport, cause: parent };
+    let closed = |transport: &_| Event::TransportClosed {
+        transport: *transport,
+        cause: parent,
+    };
     events.extend(tables.peer_ids.keys().map(closed));
-    events.extend(tables.room_ids.keys().map(|router| Event::RouterClosed { router: *router, cause }));
+    events.extend(tables.room_ids.keys().map(|router| Event::RouterClosed {
+        router: *router,
+        cause,
+    }));
 }

@@ -44,12 +44,21 @@ impl Worker {
                 }
                 Ok(Reply::Done)
             }
-            Command::CreateWebRtcTransport { router, transport, sctp, name } => {
-                self.create_transport(router, transport, sctp, name)
-            }
-            Command::ConnectTransport { transport, dtls, sctp } => {
+            Command::CreateWebRtcTransport {
+                router,
+                transport,
+                sctp,
+                name,
+            } => self.create_transport(router, transport, sctp, name),
+            Command::ConnectTransport {
+                transport,
+                dtls,
+                sctp,
+            } => {
                 let (slot, now) = (self.peer_slot(transport)?, self.now);
-                let Some(peer) = self.tables.peer_mut(slot) else { return Err(gone()) };
+                let Some(peer) = self.tables.peer_mut(slot) else {
+                    return Err(gone());
+                };
                 self.blame = Blame::Peer(slot);
                 peer.transport.connect(now, &dtls, sctp)?;
                 self.mark_peer(slot);
@@ -57,12 +66,21 @@ impl Worker {
             }
             Command::RestartIce { transport } => {
                 let (slot, now) = (self.peer_slot(transport)?, self.now);
-                let Some(peer) = self.tables.peer_mut(slot) else { return Err(gone()) };
-                let place = Place { worker: self.setup.index as u8, slot, epoch: peer.epoch };
+                let Some(peer) = self.tables.peer_mut(slot) else {
+                    return Err(gone());
+                };
+                let place = Place {
+                    worker: self.setup.index as u8,
+                    slot,
+                    epoch: peer.epoch,
+                };
                 let ice = credentials(place)?;
                 self.blame = Blame::Peer(slot);
                 peer.transport.restart_ice(now, ice.clone());
-                Ok(Reply::Ice { ice, candidates: self.candidates() })
+                Ok(Reply::Ice {
+                    ice,
+                    candidates: self.candidates(),
+                })
             }
             Command::CloseTransport { transport } => {
                 if let Some(&slot) = self.tables.peer_ids.get(&transport) {
@@ -70,11 +88,20 @@ impl Worker {
                 }
                 Ok(Reply::Done)
             }
-            Command::SetTransportCap { transport, max_bitrate } => {
+            Command::SetTransportCap {
+                transport,
+                max_bitrate,
+            } => {
                 let slot = self.peer_slot(transport)?;
-                let room = self.tables.peer(slot).map(|peer| peer.room).ok_or_else(gone)?;
+                let room = self
+                    .tables
+                    .peer(slot)
+                    .map(|peer| peer.room)
+                    .ok_or_else(gone)?;
                 let now = self.now;
-                self.ask(room, |router| router.set_transport_cap(now, transport, max_bitrate))
+                self.ask(room, |router| {
+                    router.set_transport_cap(now, transport, max_bitrate)
+                })
             }
             other => self.handle_leg_command(other),
         }
@@ -83,9 +110,13 @@ impl Worker {
     fn handle_leg_command(&mut self, command: Command) -> Result<Reply> {
         let now = self.now;
         match command {
-            Command::CreateProducer { transport, producer, kind, rtp, paused } => {
-                self.create_producer(transport, producer, kind, &rtp, paused)
-            }
+            Command::CreateProducer {
+                transport,
+                producer,
+                kind,
+                rtp,
+                paused,
+            } => self.create_producer(transport, producer, kind, &rtp, paused),
             Command::CloseProducer { producer } => match self.tables.producers.get(&producer) {
                 Some(&Leg { room, .. }) => self.ask(room, |router| {
                     router.close_producer(now, producer);
@@ -101,14 +132,32 @@ impl Worker {
                 let room = self.producer_room(producer)?;
                 self.ask(room, |router| router.pause_producer(now, producer, false))
             }
-            Command::CreateConsumer { transport, consumer, kind, rtp, producer, paused } => {
+            Command::CreateConsumer {
+                transport,
+                consumer,
+                kind,
+                rtp,
+                producer,
+                paused,
+            } => {
                 let slot = self.peer_slot(transport)?;
-                let room = self.tables.peer(slot).map(|peer| peer.room).ok_or_else(gone)?;
+                let room = self
+                    .tables
+                    .peer(slot)
+                    .map(|peer| peer.room)
+                    .ok_or_else(gone)?;
                 self.ask(room, |router| {
                     router.create_consumer(now, transport, consumer, kind, &rtp, producer, paused)
                 })?;
                 let ssrc = rtp.encodings.first().and_then(|encoding| encoding.ssrc);
-                self.tables.consumers.insert(consumer, Leg { room, peer: slot, ssrc });
+                self.tables.consumers.insert(
+                    consumer,
+                    Leg {
+                        room,
+                        peer: slot,
+                        ssrc,
+                    },
+                );
                 if let Some(peer) = self.tables.peer_mut(slot) {
                     peer.ssrcs.extend(ssrc);
                 }
@@ -116,7 +165,9 @@ impl Worker {
             }
             Command::SwitchConsumer { consumer, producer } => {
                 let room = self.consumer_room(consumer)?;
-                self.ask(room, |router| router.switch_consumer(now, consumer, producer))
+                self.ask(room, |router| {
+                    router.switch_consumer(now, consumer, producer)
+                })
             }
             Command::CloseConsumer { consumer } => match self.tables.consumers.get(&consumer) {
                 Some(&Leg { room, .. }) => self.ask(room, |router| {
@@ -135,7 +186,9 @@ impl Worker {
             }
             Command::SetConsumerLayers { consumer, layer } => {
                 let room = self.consumer_room(consumer)?;
-                self.ask(room, |router| router.set_consumer_layers(now, consumer, layer))
+                self.ask(room, |router| {
+                    router.set_consumer_layers(now, consumer, layer)
+                })
             }
             Command::RequestKeyframe { consumer } => {
                 let room = self.consumer_room(consumer)?;
@@ -147,7 +200,12 @@ impl Worker {
 
     fn handle_data_command(&mut self, command: Command) -> Result<Reply> {
         match command {
-            Command::CreateDataProducer { transport, data_producer, stream_id, negotiated } => {
+            Command::CreateDataProducer {
+                transport,
+                data_producer,
+                stream_id,
+                negotiated,
+            } => {
                 self.create_data_producer(transport, data_producer, stream_id, negotiated)?;
             }
             Command::CloseDataProducer { data_producer } => {
@@ -174,7 +232,12 @@ impl Worker {
             Command::CloseDataConsumer { data_consumer } => {
                 self.close_data_consumer(data_consumer, CloseCause::Closed);
             }
-            _ => return Err(Refusal::new(RefusalKind::Internal, "nobody handles this command")),
+            _ => {
+                return Err(Refusal::new(
+                    RefusalKind::Internal,
+                    "nobody handles this command",
+                ));
+            }
         }
         Ok(Reply::Done)
     }
@@ -188,7 +251,9 @@ impl Worker {
         let Some(room) = self.tables.rooms.get_mut(room_slot as usize) else {
             return Err(unknown("router"));
         };
-        let Some(router) = &mut room.router else { return Err(unknown("router")) };
+        let Some(router) = &mut room.router else {
+            return Err(unknown("router"));
+        };
         self.blame = Blame::Room(room_slot);
         let answer = question(router);
         while let Some(event) = router.poll_event() {
@@ -201,7 +266,11 @@ impl Worker {
     }
 
     pub(super) fn peer_slot(&self, transport: TransportId) -> Result<u32> {
-        self.tables.peer_ids.get(&transport).copied().ok_or_else(gone)
+        self.tables
+            .peer_ids
+            .get(&transport)
+            .copied()
+            .ok_or_else(gone)
     }
 
     fn producer_room(&self, producer: ProducerId) -> Result<u32> {
@@ -220,7 +289,10 @@ impl Worker {
             return Err(Refusal::new(RefusalKind::Conflict, "router exists already"));
         }
         if self.tables.rooms.len() >= limits.routers_per_worker {
-            return Err(Refusal::new(RefusalKind::LimitReached, "routers_per_worker"));
+            return Err(Refusal::new(
+                RefusalKind::LimitReached,
+                "routers_per_worker",
+            ));
         }
         let limits = RouterLimits {
             producers_per_transport: limits.producers_per_transport,
@@ -229,7 +301,12 @@ impl Worker {
             ring_packets: limits.ring_packets,
         };
         let router = Some(Router::new(self.now, limits));
-        let room = Room { id, router, peers: Vec::new(), dirty: false };
+        let room = Room {
+            id,
+            router,
+            peers: Vec::new(),
+            dirty: false,
+        };
         let slot = self.tables.rooms.insert(Box::new(room)) as u32;
         self.tables.room_ids.insert(id, slot);
         self.need_housekeeping();
@@ -248,12 +325,18 @@ impl Worker {
             return Err(unknown("router"));
         };
         if self.tables.peer_ids.contains_key(&id) {
-            return Err(Refusal::new(RefusalKind::Conflict, "transport exists already"));
+            return Err(Refusal::new(
+                RefusalKind::Conflict,
+                "transport exists already",
+            ));
         }
         let limits = &self.setup.config.limits;
         let slot = self.tables.peers.vacant_key() as u32;
         if self.tables.peers.len() >= limits.transports_per_worker || slot > MAX_SLOT {
-            return Err(Refusal::new(RefusalKind::LimitReached, "transports_per_worker"));
+            return Err(Refusal::new(
+                RefusalKind::LimitReached,
+                "transports_per_worker",
+            ));
         }
         let limits = TransportLimits {
             tuples: limits.tuples_per_transport,
@@ -265,10 +348,16 @@ impl Worker {
         };
         self.epochs = self.epochs.wrapping_add(1);
         let epoch = self.epochs;
-        let ice = credentials(Place { worker: self.setup.index as u8, slot, epoch })?;
+        let ice = credentials(Place {
+            worker: self.setup.index as u8,
+            slot,
+            epoch,
+        })?;
         let dtls = self.setup.dtls.clone();
         let transport = WebRtcTransport::new(now, ice.clone(), dtls, limits);
-        self.ask(room_slot, |router| router.add_transport(now, id, TransportKey(slot)))?;
+        self.ask(room_slot, |router| {
+            router.add_transport(now, id, TransportKey(slot))
+        })?;
         let deadline = transport.poll_timeout();
         self.tables.peers.insert(Box::new(Peer {
             id,
@@ -316,11 +405,22 @@ impl Worker {
     ) -> Result<Reply> {
         let now = self.now;
         let slot = self.peer_slot(transport)?;
-        let room = self.tables.peer(slot).map(|peer| peer.room).ok_or_else(gone)?;
+        let room = self
+            .tables
+            .peer(slot)
+            .map(|peer| peer.room)
+            .ok_or_else(gone)?;
         self.ask(room, |router| {
             router.create_producer(now, transport, producer, kind, rtp, paused)
         })?;
-        self.tables.producers.insert(producer, Leg { room, peer: slot, ssrc: None });
+        self.tables.producers.insert(
+            producer,
+            Leg {
+                room,
+                peer: slot,
+                ssrc: None,
+            },
+        );
         Ok(Reply::Done)
     }
 
@@ -329,11 +429,17 @@ impl Worker {
         let config = &self.setup.config;
         // Behind a one-to-one NAT the announced address is nobody's here: only the family counts.
         let bound = |ip: &IpAddr| {
-            self.ports.udp.iter().any(|socket| socket.local().is_ipv4() == ip.is_ipv4())
+            self.ports
+                .udp
+                .iter()
+                .any(|socket| socket.local().is_ipv4() == ip.is_ipv4())
         };
         let announced: Vec<IpAddr> = config.announced_ips.iter().copied().filter(bound).collect();
-        let protocols: &[Protocol] =
-            if config.tcp { &[Protocol::Udp, Protocol::Tcp] } else { &[Protocol::Udp] };
+        let protocols: &[Protocol] = if config.tcp {
+            &[Protocol::Udp, Protocol::Tcp]
+        } else {
+            &[Protocol::Udp]
+        };
         let mut candidates = Vec::new();
         for (protocol_at, protocol) in protocols.iter().enumerate() {
             for (at, ip) in announced.iter().enumerate() {

@@ -28,18 +28,28 @@ pub(super) enum Opening {
 
 impl Worker {
     pub(super) fn channel_opened(&mut self, slot: u32, stream_id: u16, channel: ChannelParameters) {
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
         let entry = peer.channels.entry(stream_id).or_default();
         entry.parameters = channel.clone();
         if !entry.ours {
             let transport = peer.id;
-            self.events.push(Event::DataChannelOpened { transport, stream_id, channel });
+            self.events.push(Event::DataChannelOpened {
+                transport,
+                stream_id,
+                channel,
+            });
         }
     }
 
     pub(super) fn channel_closed(&mut self, slot: u32, stream_id: u16) {
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
-        let Some(channel) = peer.channels.get(&stream_id) else { return };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
+        let Some(channel) = peer.channels.get(&stream_id) else {
+            return;
+        };
         let (transport, ours) = (peer.id, channel.ours);
         let (producer, consumer) = (channel.producer, channel.consumer);
         if let Some(consumer) = consumer {
@@ -52,13 +62,20 @@ impl Worker {
             peer.channels.remove(&stream_id);
         }
         if !ours {
-            self.events.push(Event::DataChannelClosed { transport, stream_id });
+            self.events.push(Event::DataChannelClosed {
+                transport,
+                stream_id,
+            });
         }
     }
 
     pub(super) fn message(&mut self, slot: u32, stream_id: u16, text: bool, data: Vec<u8>) {
-        let Some(peer) = self.tables.peers.get_mut(slot as usize) else { return };
-        let Some(channel) = peer.channels.get_mut(&stream_id) else { return };
+        let Some(peer) = self.tables.peers.get_mut(slot as usize) else {
+            return;
+        };
+        let Some(channel) = peer.channels.get_mut(&stream_id) else {
+            return;
+        };
         if let Some(producer) = channel.producer {
             // A new producer's messages wait a while for its first consumer.
             let source = self.tables.data_producers.get(&producer);
@@ -78,7 +95,9 @@ impl Worker {
     }
 
     fn fan_out(&mut self, producer: DataProducerId, text: bool, data: &[u8]) {
-        let Some(source) = self.tables.data_producers.get_mut(&producer) else { return };
+        let Some(source) = self.tables.data_producers.get_mut(&producer) else {
+            return;
+        };
         // Taken while it is walked: what a send causes may close consumers.
         let consumers = std::mem::take(&mut source.consumers);
         let mut overrun = Vec::new();
@@ -99,15 +118,26 @@ impl Worker {
     /// False when the consumer must end: it may not lose messages and does not take them.
     fn send_message(&mut self, consumer: DataConsumerId, text: bool, data: &[u8]) -> bool {
         let now = self.now;
-        let Some(&DataConsumer { peer: slot, stream_id, .. }) =
-            self.tables.data_consumers.get(&consumer)
+        let Some(&DataConsumer {
+            peer: slot,
+            stream_id,
+            ..
+        }) = self.tables.data_consumers.get(&consumer)
         else {
             return true;
         };
-        let Some(peer) = self.tables.peer_mut(slot) else { return true };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return true;
+        };
         self.blame = Blame::Peer(slot);
-        let sent = peer.transport.secure().send_message(now, stream_id, text, data);
-        let unreliable = peer.channels.get(&stream_id).is_some_and(Channel::is_unreliable);
+        let sent = peer
+            .transport
+            .secure()
+            .send_message(now, stream_id, text, data);
+        let unreliable = peer
+            .channels
+            .get(&stream_id)
+            .is_some_and(Channel::is_unreliable);
         match sent {
             Ok(()) => {
                 self.mark_peer(slot);
@@ -132,10 +162,18 @@ impl Worker {
         let now = self.now;
         let slot = self.peer_slot(transport)?;
         if self.tables.data_producers.contains_key(&id) {
-            return Err(Refusal::new(RefusalKind::Conflict, "data producer exists already"));
+            return Err(Refusal::new(
+                RefusalKind::Conflict,
+                "data producer exists already",
+            ));
         }
-        let Some(peer) = self.tables.peer_mut(slot) else { return Err(super::control::gone()) };
-        let taken = peer.channels.get(&stream_id).is_some_and(|known| known.producer.is_some());
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return Err(super::control::gone());
+        };
+        let taken = peer
+            .channels
+            .get(&stream_id)
+            .is_some_and(|known| known.producer.is_some());
         if taken {
             let detail = format!("stream {stream_id} has a data producer already");
             return Err(Refusal::new(RefusalKind::Conflict, detail));
@@ -144,7 +182,9 @@ impl Worker {
             && !peer.channels.contains_key(&stream_id)
         {
             self.blame = Blame::Peer(slot);
-            peer.transport.secure().open_channel(now, &parameters, Some(stream_id))?;
+            peer.transport
+                .secure()
+                .open_channel(now, &parameters, Some(stream_id))?;
             peer.channels.insert(stream_id, Channel::ours(parameters));
         }
         let Some(channel) = peer.channels.get_mut(&stream_id) else {
@@ -174,10 +214,16 @@ impl Worker {
     ) -> Result<(), Refusal> {
         let slot = self.peer_slot(transport)?;
         if self.tables.data_consumers.contains_key(&id) {
-            return Err(Refusal::new(RefusalKind::Conflict, "data consumer exists already"));
+            return Err(Refusal::new(
+                RefusalKind::Conflict,
+                "data consumer exists already",
+            ));
         }
         let Some(source) = self.tables.data_producers.get(&producer) else {
-            return Err(Refusal::new(RefusalKind::NotFound, "data producer is not known here"));
+            return Err(Refusal::new(
+                RefusalKind::NotFound,
+                "data producer is not known here",
+            ));
         };
         let room = |slot| self.tables.peer(slot).map(|peer| peer.room);
         if room(source.peer) != room(slot) {
@@ -186,7 +232,11 @@ impl Worker {
         }
         let (source_slot, source_stream) = (source.peer, source.stream_id);
         let stream_id = self.open_for(slot, id, opening)?;
-        let consumer = DataConsumer { peer: slot, stream_id, producer };
+        let consumer = DataConsumer {
+            peer: slot,
+            stream_id,
+            producer,
+        };
         self.tables.data_consumers.insert(id, consumer);
         if let Some(source) = self.tables.data_producers.get_mut(&producer) {
             source.consumers.push(id);
@@ -198,12 +248,24 @@ impl Worker {
 
     /// What came before anybody listened goes to the first who does, if that is soon.
     fn claim(&mut self, slot: u32, stream_id: u16, producer: DataProducerId) {
-        let Some(source) = self.tables.data_producers.get_mut(&producer) else { return };
-        let fresh = source.keep_until.take().is_some_and(|until| self.now < until);
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
-        let Some(channel) = peer.channels.get_mut(&stream_id) else { return };
+        let Some(source) = self.tables.data_producers.get_mut(&producer) else {
+            return;
+        };
+        let fresh = source
+            .keep_until
+            .take()
+            .is_some_and(|until| self.now < until);
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
+        let Some(channel) = peer.channels.get_mut(&stream_id) else {
+            return;
+        };
         channel.unclaimed_bytes = 0;
-        for (text, data) in std::mem::take(&mut channel.unclaimed).into_iter().filter(|_| fresh) {
+        for (text, data) in std::mem::take(&mut channel.unclaimed)
+            .into_iter()
+            .filter(|_| fresh)
+        {
             self.fan_out(producer, text, &data);
         }
     }
@@ -215,7 +277,9 @@ impl Worker {
         opening: Opening,
     ) -> Result<u16, Refusal> {
         let now = self.now;
-        let Some(peer) = self.tables.peer_mut(slot) else { return Err(super::control::gone()) };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return Err(super::control::gone());
+        };
         self.blame = Blame::Peer(slot);
         let stream_id = match opening {
             Opening::Theirs(stream_id) | Opening::Negotiated(stream_id, _)
@@ -228,12 +292,17 @@ impl Worker {
                 return Err(Refusal::new(RefusalKind::NotFound, detail));
             }
             Opening::Negotiated(stream_id, parameters) => {
-                peer.transport.secure().open_channel(now, &parameters, Some(stream_id))?;
+                peer.transport
+                    .secure()
+                    .open_channel(now, &parameters, Some(stream_id))?;
                 peer.channels.insert(stream_id, Channel::ours(parameters));
                 stream_id
             }
             Opening::Ours(parameters) => {
-                let stream_id = peer.transport.secure().open_channel(now, &parameters, None)?;
+                let stream_id = peer
+                    .transport
+                    .secure()
+                    .open_channel(now, &parameters, None)?;
                 peer.channels.insert(stream_id, Channel::ours(parameters));
                 stream_id
             }
@@ -251,7 +320,9 @@ impl Worker {
 
     /// Ends a data producer and the consumers that it feeds; the peer's channel stays.
     pub(super) fn close_data_producer(&mut self, id: DataProducerId, cause: CloseCause) {
-        let Some(producer) = self.tables.data_producers.remove(&id) else { return };
+        let Some(producer) = self.tables.data_producers.remove(&id) else {
+            return;
+        };
         for consumer in producer.consumers {
             self.close_data_consumer(consumer, CloseCause::Parent);
         }
@@ -260,13 +331,18 @@ impl Worker {
         {
             channel.producer = None;
         }
-        self.events.push(Event::DataProducerClosed { data_producer: id, cause });
+        self.events.push(Event::DataProducerClosed {
+            data_producer: id,
+            cause,
+        });
     }
 
     /// Ends a data consumer and, unless it is a producer's as well, its channel.
     pub(super) fn close_data_consumer(&mut self, id: DataConsumerId, cause: CloseCause) {
         let now = self.now;
-        let Some(consumer) = self.tables.data_consumers.remove(&id) else { return };
+        let Some(consumer) = self.tables.data_consumers.remove(&id) else {
+            return;
+        };
         if let Some(producer) = self.tables.data_producers.get_mut(&consumer.producer) {
             producer.consumers.retain(|other| *other != id);
         }
@@ -277,10 +353,15 @@ impl Worker {
             channel.consumer = None;
             if channel.producer.is_none() || cause == CloseCause::Limit {
                 self.blame = Blame::Peer(slot);
-                peer.transport.secure().close_channel(now, consumer.stream_id);
+                peer.transport
+                    .secure()
+                    .close_channel(now, consumer.stream_id);
                 self.mark_peer(slot);
             }
         }
-        self.events.push(Event::DataConsumerClosed { data_consumer: id, cause });
+        self.events.push(Event::DataConsumerClosed {
+            data_consumer: id,
+            cause,
+        });
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use ahash::AHashMap;
 use medianode_sfu::RouterEvent;
-use medianode_webrtc::DtlsContext;
+use medianode_webrtc::{DtlsContext, TransportCounters};
 use slab::Slab;
 
 use crate::demux::Tuples;
@@ -104,6 +104,8 @@ struct Counters {
     panics: u64,
     restarts: u64,
     dropped: Dropped,
+    /// Of transports that are closed.
+    of_transports: TransportCounters,
     /// As of the last line in the log.
     told: Dropped,
     told_at: Option<Instant>,
@@ -119,7 +121,11 @@ struct Bucket {
 
 impl Bucket {
     fn new(rate: usize, now: Instant) -> Self {
-        Self { rate: rate as f64, level: rate as f64, filled: now }
+        Self {
+            rate: rate as f64,
+            level: rate as f64,
+            filled: now,
+        }
     }
 
     fn take(&mut self, now: Instant) -> bool {
@@ -184,7 +190,17 @@ impl Worker {
     /// What the kernel says about epoll.
     pub fn new(setup: Setup) -> io::Result<Self> {
         let now = clock::now();
-        let Setup { index, port, config, dtls, udp, listeners, gso, commands, shared } = setup;
+        let Setup {
+            index,
+            port,
+            config,
+            dtls,
+            udp,
+            listeners,
+            gso,
+            commands,
+            shared,
+        } = setup;
         let max_waiting = config.limits.send_bytes_per_transport;
         let arena = SendArena::new(udp.len(), gso, max_waiting);
         let ports = Ports {
@@ -201,7 +217,14 @@ impl Worker {
         };
         let handshakes = Bucket::new(config.limits.handshakes_per_second, now);
         let worker = Self {
-            setup: Fixed { index, port, config, dtls, commands, shared },
+            setup: Fixed {
+                index,
+                port,
+                config,
+                dtls,
+                commands,
+                shared,
+            },
             epoll: Epoll::new()?,
             intake: Intake::new(ports.udp.len()),
             ports,
@@ -241,7 +264,11 @@ impl Worker {
 
     /// Runs until the engine stops, then closes everything. A panic that nobody can be blamed for empties the worker, and it goes on.
     pub fn run(mut self) {
-        tracing::debug!(worker = self.setup.index, port = self.setup.port, "worker runs");
+        tracing::debug!(
+            worker = self.setup.index,
+            port = self.setup.port,
+            "worker runs"
+        );
         while let Err(message) = supervise::catch(|| self.run_until_stopped()) {
             tracing::error!(worker = self.setup.index, %message, "worker panicked; all its routers end");
             self = self.restarted();
@@ -272,12 +299,24 @@ impl Worker {
     /// The same worker with empty tables: sockets, queues and counters live on. Tells the end of everything it had.
     fn restarted(self) -> Self {
         let now = clock::now();
-        let Self { setup, epoll, ports, tables, mut events, mut counters, .. } = self;
+        let Self {
+            setup,
+            epoll,
+            ports,
+            tables,
+            mut events,
+            mut counters,
+            ..
+        } = self;
         counters.restarts += 1;
         counters.panics += 1;
         if let Some(id) = self.command {
             let refusal = Refusal::new(RefusalKind::Internal, "the worker panicked");
-            events.push(Event::Reply { id, reply: None, refusal: Some(refusal) });
+            events.push(Event::Reply {
+                id,
+                reply: None,
+                refusal: Some(refusal),
+            });
         }
         close::tell_all_closed(&tables, CloseCause::Worker, &mut events);
         supervise::discard(tables);
@@ -321,7 +360,10 @@ impl Worker {
     /// One wake-up: a bounded part of what arrived, all timers that are due, a bounded part of the commands, then everything that
     /// follows from them out in as few calls as possible.
     fn turn(&mut self) {
-        let timeout = self.wheel.next().map(|at| at.saturating_duration_since(clock::now()));
+        let timeout = self
+            .wheel
+            .next()
+            .map(|at| at.saturating_duration_since(clock::now()));
         let waited = self.epoll.wait(timeout);
         self.now = clock::now();
         let began = self.now;
@@ -330,7 +372,9 @@ impl Worker {
             tracing::error!(%error, "epoll");
         }
         for at in 0..self.epoll.len() {
-            let Some(Ready { token, read, write }) = self.epoll.ready(at) else { break };
+            let Some(Ready { token, read, write }) = self.epoll.ready(at) else {
+                break;
+            };
             match Token::from_u64(token) {
                 Token::Wake => self.setup.commands.clear(),
                 Token::Udp(at) => {
@@ -362,7 +406,9 @@ impl Worker {
 
     fn take_commands(&mut self) {
         for _ in 0..COMMANDS_PER_TURN {
-            let Some((id, command)) = self.setup.commands.take() else { return };
+            let Some((id, command)) = self.setup.commands.take() else {
+                return;
+            };
             self.command = Some(id);
             let result = self.guarded(|worker| worker.handle_command(command));
             let result = result.unwrap_or_else(|| {

@@ -58,7 +58,9 @@ impl Worker {
         let mut arena = self.intake.arena.take().unwrap_or_default();
         let mut taken = 0;
         while taken < DATAGRAMS_PER_TURN {
-            let Some(socket) = self.ports.udp.get(at) else { break };
+            let Some(socket) = self.ports.udp.get(at) else {
+                break;
+            };
             self.counters.receives += 1;
             let count = match arena.receive(socket) {
                 Ok(count) => count,
@@ -74,7 +76,11 @@ impl Worker {
                     continue;
                 };
                 let (local, remote) = (slot.local, slot.remote);
-                let tuple = TransportTuple { protocol: Protocol::Udp, local, remote };
+                let tuple = TransportTuple {
+                    protocol: Protocol::Udp,
+                    local,
+                    remote,
+                };
                 self.counters.bytes_received += slot.bytes.len() as u64;
                 for datagram in slot.bytes.chunks_mut(slot.segment) {
                     taken += 1;
@@ -83,8 +89,7 @@ impl Worker {
             }
             if let Some(overflows) = arena.take_overflows() {
                 let before = std::mem::replace(&mut self.intake.overflows[at], overflows);
-                self.counters.dropped.receive_overflow +=
-                    u64::from(overflows.wrapping_sub(before));
+                self.counters.dropped.receive_overflow += u64::from(overflows.wrapping_sub(before));
             }
             if count < SLOTS {
                 break;
@@ -107,7 +112,9 @@ impl Worker {
             }
             // A check names its transport, even from an address that another one has.
             Kind::Stun => {
-                let found = self.find_by_ufrag(datagram).or_else(|| self.tuples.find(&tuple));
+                let found = self
+                    .find_by_ufrag(datagram)
+                    .or_else(|| self.tuples.find(&tuple));
                 if found.is_none() {
                     self.counters.dropped.unknown_ufrag += 1;
                 }
@@ -129,13 +136,18 @@ impl Worker {
         let peer = self.tables.peer(place.slot)?;
         let ours = usize::from(place.worker) == self.setup.index & 0xff
             && place.epoch == peer.epoch
-            && peer.transport.username_fragments().any(|known| known == ufrag);
+            && peer
+                .transport
+                .username_fragments()
+                .any(|known| known == ufrag);
         ours.then_some(place.slot)
     }
 
     fn handle_for(&mut self, slot: u32, kind: Kind, tuple: TransportTuple, datagram: &mut [u8]) {
         let now = self.now;
-        let Some(peer) = self.tables.peers.get_mut(slot as usize) else { return };
+        let Some(peer) = self.tables.peers.get_mut(slot as usize) else {
+            return;
+        };
         self.blame = Blame::Peer(slot);
         peer.traffic.packets_received += 1;
         peer.traffic.bytes_received += datagram.len() as u64;
@@ -151,7 +163,9 @@ impl Worker {
         match peer.transport.handle_datagram(now, tuple, datagram) {
             Received::None => {}
             Received::Rtp(packet) => {
-                let Some(room) = self.tables.rooms.get_mut(room_slot as usize) else { return };
+                let Some(room) = self.tables.rooms.get_mut(room_slot as usize) else {
+                    return;
+                };
                 if let Some(router) = &mut room.router {
                     self.blame = Blame::Room(room_slot);
                     router.handle_rtp(now, peer.id, packet);
@@ -165,7 +179,9 @@ impl Worker {
                     self.counters.dropped.rtcp_malformed += 1;
                     error.read
                 });
-                let Some(room) = self.tables.rooms.get_mut(room_slot as usize) else { return };
+                let Some(room) = self.tables.rooms.get_mut(room_slot as usize) else {
+                    return;
+                };
                 if let Some(router) = &mut room.router {
                     self.blame = Blame::Room(room_slot);
                     router.handle_feedback(now, peer.id, &packets);
@@ -183,7 +199,9 @@ impl Worker {
 
     pub(super) fn accept(&mut self, at: usize) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listener) = self.ports.listeners.get(at) else { return };
+            let Some(listener) = self.ports.listeners.get(at) else {
+                return;
+            };
             let connection = match tcp::accept(listener) {
                 Ok(Some(connection)) => connection,
                 Ok(None) => return,
@@ -217,7 +235,9 @@ impl Worker {
     }
 
     pub(super) fn receive_tcp(&mut self, key: usize) {
-        let Some(tcp) = self.ports.tcp.get_mut(key) else { return };
+        let Some(tcp) = self.ports.tcp.get_mut(key) else {
+            return;
+        };
         let serial = tcp.serial;
         if let Err(ended) = tcp.connection.receive(&mut self.intake.scratch) {
             return self.end_tcp(key, &ended);
@@ -226,7 +246,12 @@ impl Worker {
         let mut frame = [0; MAX_FRAME];
         loop {
             // Looked up again: what a frame causes may end the connection.
-            let Some(tcp) = self.ports.tcp.get_mut(key).filter(|tcp| tcp.serial == serial) else {
+            let Some(tcp) = self
+                .ports
+                .tcp
+                .get_mut(key)
+                .filter(|tcp| tcp.serial == serial)
+            else {
                 return;
             };
             let len = match tcp.connection.next_frame() {
@@ -251,7 +276,9 @@ impl Worker {
 
     /// A connection is of no more use: its transport learns that the path is gone.
     pub(super) fn end_tcp(&mut self, key: usize, why: &Ended) {
-        let Some(tcp) = self.ports.remove_tcp(key) else { return };
+        let Some(tcp) = self.ports.remove_tcp(key) else {
+            return;
+        };
         if tcp.peer.is_none() {
             self.counters.dropped.tcp_unverified += 1;
         }
@@ -270,9 +297,13 @@ impl Worker {
 
     /// Ends connections on which no check has verified in time.
     pub(super) fn end_unverified_tcp(&mut self) {
-        let Some(oldest) = self.now.checked_sub(super::serve::TCP_VERIFY_WITHIN) else { return };
-        while let Some((_, key, serial)) =
-            self.intake.unverified.pop_front_if(|(accepted, ..)| *accepted <= oldest)
+        let Some(oldest) = self.now.checked_sub(super::serve::TCP_VERIFY_WITHIN) else {
+            return;
+        };
+        while let Some((_, key, serial)) = self
+            .intake
+            .unverified
+            .pop_front_if(|(accepted, ..)| *accepted <= oldest)
         {
             let stale = |tcp: &TcpPeer| tcp.serial == serial && tcp.peer.is_none();
             if self.ports.tcp.get(key).is_some_and(stale) {

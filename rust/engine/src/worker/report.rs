@@ -22,6 +22,10 @@ impl Worker {
         let send_syscalls = send.syscalls + self.ports.tcp_syscalls;
         let mut dropped = counters.dropped;
         dropped.send_refused = send.dropped_refused;
+        let mut of_transports = counters.of_transports.clone();
+        for (_, peer) in &self.tables.peers {
+            of_transports.add(peer.transport.counters());
+        }
         let dropped_waiting = send.dropped_waiting.plus(self.ports.tcp_dropped);
         WorkerSnapshot {
             port: self.setup.port,
@@ -42,6 +46,7 @@ impl Worker {
             bytes_sent: send.bytes,
             dropped_waiting,
             dropped,
+            of_transports,
             bytes_waiting: send.bytes_waiting,
             commands_queued: self.setup.commands.len(),
             gso: self.ports.arena.offload(),
@@ -63,9 +68,17 @@ impl Worker {
             // A panic over numbers must not cost the call; it will show elsewhere if it matters.
             let stats = supervise::catch(|| router.stats(self.now)).unwrap_or_default();
             let peers = room.peers.iter().filter_map(|slot| self.tables.peer(*slot));
-            Some(RouterSnapshot { router: room.id, transports: peers.map(stats_of).collect(), stats })
+            Some(RouterSnapshot {
+                router: room.id,
+                transports: peers.map(stats_of).collect(),
+                stats,
+            })
         };
-        self.tables.rooms.iter().filter_map(|(_, room)| snapshot(room)).collect()
+        self.tables
+            .rooms
+            .iter()
+            .filter_map(|(_, room)| snapshot(room))
+            .collect()
     }
 }
 

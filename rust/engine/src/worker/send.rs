@@ -52,7 +52,11 @@ pub struct TcpPeer {
 impl TcpPeer {
     pub fn tuple(&self) -> TransportTuple {
         let (local, remote) = (self.connection.local(), self.connection.remote());
-        TransportTuple { protocol: Protocol::Tcp, local, remote }
+        TransportTuple {
+            protocol: Protocol::Tcp,
+            local,
+            remote,
+        }
     }
 }
 
@@ -74,7 +78,8 @@ impl Ports {
                 let room = self.arena.room();
                 match supervise::catch(|| build(peer.transport.secure(), room)) {
                     Ok(len) => len.inspect(|len| {
-                        self.arena.commit(*len, slot, &destination, peer.runs, class);
+                        self.arena
+                            .commit(*len, slot, &destination, peer.runs, class);
                     }),
                     Err(message) => self.break_peer(slot, peer, &message),
                 }
@@ -123,7 +128,11 @@ impl Ports {
 
     #[cold]
     fn break_peer(&mut self, slot: u32, peer: &mut Peer, message: &str) -> Option<usize> {
-        tracing::error!(transport = peer.id.0, message, "panic while sealing; closing the transport");
+        tracing::error!(
+            transport = peer.id.0,
+            message,
+            "panic while sealing; closing the transport"
+        );
         peer.path = Path::None;
         self.panicked.push(slot);
         None
@@ -131,8 +140,12 @@ impl Ports {
 
     /// Sends a transport's own datagram, which lies in the arena's room, over a connection.
     pub fn send_tcp(&mut self, tuple: &TransportTuple, len: usize) {
-        let Some(key) = self.find_tcp(tuple) else { return };
-        let Some(tcp) = self.tcp.get_mut(key) else { return };
+        let Some(key) = self.find_tcp(tuple) else {
+            return;
+        };
+        let Some(tcp) = self.tcp.get_mut(key) else {
+            return;
+        };
         if tcp.connection.waiting() >= self.max_waiting {
             self.tcp_dropped.add(Class::Control, 1);
             return;
@@ -187,8 +200,16 @@ pub struct Outbox<'a> {
 
 impl Sink for Outbox<'_> {
     fn send(&mut self, to: TransportKey, packet: Outgoing<'_>) -> usize {
-        let Some(peer) = self.peers.get_mut(to.0 as usize) else { return 0 };
-        let Outgoing { header, prefix, payload, index, class } = packet;
+        let Some(peer) = self.peers.get_mut(to.0 as usize) else {
+            return 0;
+        };
+        let Outgoing {
+            header,
+            prefix,
+            payload,
+            index,
+            class,
+        } = packet;
         let class = match class {
             PacketClass::Audio => Class::Audio,
             PacketClass::Video => Class::Video,

@@ -40,7 +40,9 @@ impl Worker {
 
     fn time_out_peer(&mut self, slot: u32) {
         let now = self.now;
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
         if peer.transport.poll_timeout().is_some_and(|at| at <= now) {
             self.blame = Blame::Peer(slot);
             peer.transport.handle_timeout(now);
@@ -50,7 +52,9 @@ impl Worker {
 
     fn time_out_room(&mut self, slot: u32) {
         let now = self.now;
-        let Some(room) = self.tables.room_mut(slot) else { return };
+        let Some(room) = self.tables.room_mut(slot) else {
+            return;
+        };
         if let Some(router) = &mut room.router
             && router.poll_timeout().is_some_and(|at| at <= now)
         {
@@ -61,14 +65,18 @@ impl Worker {
     }
 
     pub(super) fn mark_room(&mut self, slot: u32) {
-        let Some(room) = self.tables.room_mut(slot) else { return };
+        let Some(room) = self.tables.room_mut(slot) else {
+            return;
+        };
         if !std::mem::replace(&mut room.dirty, true) {
             self.dirty_rooms.push(slot);
         }
     }
 
     pub(super) fn mark_peer(&mut self, slot: u32) {
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
         if !std::mem::replace(&mut peer.dirty, true) {
             self.dirty_peers.push(slot);
         }
@@ -106,11 +114,18 @@ impl Worker {
     fn flush_room(&mut self, slot: u32) {
         let now = self.now;
         let tables = &mut self.tables;
-        let Some(room) = tables.rooms.get_mut(slot as usize) else { return };
+        let Some(room) = tables.rooms.get_mut(slot as usize) else {
+            return;
+        };
         room.dirty = false;
-        let Some(router) = &mut room.router else { return };
+        let Some(router) = &mut room.router else {
+            return;
+        };
         self.blame = Blame::Room(slot);
-        let mut outbox = Outbox { peers: &mut tables.peers, ports: &mut self.ports };
+        let mut outbox = Outbox {
+            peers: &mut tables.peers,
+            ports: &mut self.ports,
+        };
         router.flush(now, &mut outbox);
         while let Some((to, packets)) = router.poll_feedback() {
             if let Some(peer) = tables.peers.get_mut(to.0 as usize) {
@@ -135,17 +150,25 @@ impl Worker {
 
     /// Passes on what routers told, and keeps the tables in step.
     pub(super) fn tell_router_events(&mut self, slot: u32) {
-        let Some(router) = self.tables.room_mut(slot).map(|room| room.id) else { return };
+        let Some(router) = self.tables.room_mut(slot).map(|room| room.id) else {
+            return;
+        };
         let mut told = std::mem::take(&mut self.router_events);
         for event in told.drain(..) {
             match event {
-                RouterEvent::ProducerClosed { producer, by_parent } => {
+                RouterEvent::ProducerClosed {
+                    producer,
+                    by_parent,
+                } => {
                     if self.tables.producers.remove(&producer).is_some() {
                         let cause = cause(by_parent);
                         self.events.push(Event::ProducerClosed { producer, cause });
                     }
                 }
-                RouterEvent::ConsumerClosed { consumer, by_parent } => {
+                RouterEvent::ConsumerClosed {
+                    consumer,
+                    by_parent,
+                } => {
                     if let Some(leg) = self.tables.consumers.remove(&consumer) {
                         if let Some(peer) = self.tables.peer_mut(leg.peer) {
                             peer.ssrcs.retain(|ssrc| Some(*ssrc) != leg.ssrc);
@@ -175,10 +198,14 @@ impl Worker {
     pub(super) fn serve_peer(&mut self, slot: u32) {
         let mut ending = None;
         loop {
-            let Some(peer) = self.tables.peer_mut(slot) else { return };
+            let Some(peer) = self.tables.peer_mut(slot) else {
+                return;
+            };
             peer.dirty = false;
             self.blame = Blame::Peer(slot);
-            let Some(event) = peer.transport.poll_event() else { break };
+            let Some(event) = peer.transport.poll_event() else {
+                break;
+            };
             if let Some(cause) = self.handle_transport_event(slot, event) {
                 ending.get_or_insert(cause);
             }
@@ -187,26 +214,35 @@ impl Worker {
         if let Some(cause) = ending {
             return self.close_peer(slot, cause);
         }
-        let deadline = self.tables.peer(slot).and_then(|peer| peer.transport.poll_timeout());
+        let deadline = self
+            .tables
+            .peer(slot)
+            .and_then(|peer| peer.transport.poll_timeout());
         self.rearm(peer_timer(slot), deadline);
     }
 
     /// Sends what a transport has to send by itself.
     pub(super) fn transmit(&mut self, slot: u32) {
         let now = self.now;
-        let Some(peer) = self.tables.peers.get_mut(slot as usize) else { return };
+        let Some(peer) = self.tables.peers.get_mut(slot as usize) else {
+            return;
+        };
         self.blame = Blame::Peer(slot);
         loop {
             if self.ports.arena.is_full() {
                 self.ports.arena.make_room(&self.ports.udp);
             }
             let room = self.ports.arena.room();
-            let Some((tuple, len)) = peer.transport.poll_transmit(now, room) else { return };
+            let Some((tuple, len)) = peer.transport.poll_transmit(now, room) else {
+                return;
+            };
             peer.traffic.packets_sent += 1;
             peer.traffic.bytes_sent += len as u64;
             match tuple.protocol {
                 Protocol::Udp => {
-                    let Some(destination) = destination(&self.ports.udp, &tuple) else { continue };
+                    let Some(destination) = destination(&self.ports.udp, &tuple) else {
+                        continue;
+                    };
                     if self.ports.arena.admits(slot, Class::Control) {
                         let arena = &mut self.ports.arena;
                         arena.commit(len, slot, &destination, peer.runs, Class::Control);
@@ -222,7 +258,10 @@ impl Worker {
             TransportEvent::TupleAdded(tuple) => self.add_tuple(slot, tuple),
             TransportEvent::TupleRemoved(tuple) => self.remove_tuple(slot, tuple),
             TransportEvent::TupleSelected(tuple) => self.select_tuple(slot, tuple),
-            TransportEvent::Secure(SecureEvent::Connected { profile, dtls_version }) => {
+            TransportEvent::Secure(SecureEvent::Connected {
+                profile,
+                dtls_version,
+            }) => {
                 let peer = self.tables.peer_mut(slot)?;
                 peer.connected = Some((self.now, profile, dtls_version));
                 let (transport, room_slot) = (peer.id, peer.room);
@@ -239,7 +278,11 @@ impl Worker {
             TransportEvent::Secure(SecureEvent::ChannelClosed { stream_id }) => {
                 self.channel_closed(slot, stream_id);
             }
-            TransportEvent::Secure(SecureEvent::Message { stream_id, text, data }) => {
+            TransportEvent::Secure(SecureEvent::Message {
+                stream_id,
+                text,
+                data,
+            }) => {
                 self.message(slot, stream_id, text, data);
             }
             TransportEvent::Secure(SecureEvent::Closed { cause }) => {
@@ -271,7 +314,9 @@ impl Worker {
     }
 
     fn add_tuple(&mut self, slot: u32, tuple: TransportTuple) {
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
         if !peer.tuples.contains(&tuple) {
             peer.tuples.push(tuple);
         }
@@ -285,7 +330,9 @@ impl Worker {
 
     fn remove_tuple(&mut self, slot: u32, tuple: TransportTuple) {
         self.tuples.remove(&tuple, slot);
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
         peer.tuples.retain(|known| *known != tuple);
         if tuple.protocol == Protocol::Tcp
             && let Some(key) = self.ports.find_tcp(&tuple)
@@ -304,18 +351,25 @@ impl Worker {
             Protocol::Udp => destination(&self.ports.udp, &tuple).map(Path::Udp),
             Protocol::Tcp => self.ports.find_tcp(&tuple).map(Path::Tcp),
         };
-        let Some(peer) = self.tables.peer_mut(slot) else { return };
+        let Some(peer) = self.tables.peer_mut(slot) else {
+            return;
+        };
         peer.path = path.unwrap_or(Path::None);
         peer.runs = true;
         peer.selections = peer.selections.saturating_add(1);
         let (transport, protocol) = (peer.id, tuple.protocol);
-        self.events.push(Event::IceConnected { transport, protocol });
+        self.events.push(Event::IceConnected {
+            transport,
+            protocol,
+        });
     }
 
     pub(super) fn flush_tcp(&mut self) {
         let mut dirty = std::mem::take(&mut self.ports.tcp_dirty);
         for key in dirty.drain(..) {
-            let Some(tcp) = self.ports.tcp.get_mut(key) else { continue };
+            let Some(tcp) = self.ports.tcp.get_mut(key) else {
+                continue;
+            };
             tcp.dirty = false;
             self.ports.tcp_syscalls += 1;
             let drained = match tcp.connection.flush() {
@@ -326,7 +380,11 @@ impl Worker {
                 }
             };
             if std::mem::replace(&mut tcp.blocked, !drained) == drained {
-                let interest = if drained { Interest::READ } else { Interest::BOTH };
+                let interest = if drained {
+                    Interest::READ
+                } else {
+                    Interest::BOTH
+                };
                 let fd = tcp.connection.as_raw_fd();
                 if let Err(error) = self.epoll.modify(fd, Token::Tcp(key).to_u64(), interest) {
                     self.end_tcp(key, &Ended::Io(error));
@@ -339,7 +397,9 @@ impl Worker {
     }
 
     pub(super) fn mark_tcp(&mut self, key: usize) {
-        let Some(tcp) = self.ports.tcp.get_mut(key) else { return };
+        let Some(tcp) = self.ports.tcp.get_mut(key) else {
+            return;
+        };
         if !std::mem::replace(&mut tcp.dirty, true) {
             self.ports.tcp_dirty.push(key);
         }
@@ -354,11 +414,17 @@ impl Worker {
     /// Asks to be told when a blocked socket takes more, and no longer when it does.
     fn watch_udp(&mut self, at: usize) {
         let blocked = self.ports.arena.is_blocked(at);
-        let Some(watched) = self.intake.watched.get_mut(at) else { return };
+        let Some(watched) = self.intake.watched.get_mut(at) else {
+            return;
+        };
         if std::mem::replace(watched, blocked) == blocked {
             return;
         }
-        let interest = if blocked { Interest::BOTH } else { Interest::READ };
+        let interest = if blocked {
+            Interest::BOTH
+        } else {
+            Interest::READ
+        };
         let fd = self.ports.udp[at].as_raw_fd();
         if let Err(error) = self.epoll.modify(fd, Token::Udp(at).to_u64(), interest) {
             tracing::error!(%error, "epoll");
@@ -403,7 +469,11 @@ impl Worker {
 }
 
 fn cause(by_parent: bool) -> CloseCause {
-    if by_parent { CloseCause::Parent } else { CloseCause::Closed }
+    if by_parent {
+        CloseCause::Parent
+    } else {
+        CloseCause::Closed
+    }
 }
 
 /// How to reach the peer of a UDP tuple.
@@ -418,5 +488,9 @@ pub(super) fn destination(
     };
     let socket = sockets.iter().position(|socket| fits(socket.local()))?;
     let source = sockets[socket].source(tuple.local);
-    Some(Destination { socket, to: tuple.remote, source })
+    Some(Destination {
+        socket,
+        to: tuple.remote,
+        source,
+    })
 }

@@ -113,7 +113,11 @@ pub struct Channel {
 impl Channel {
     /// One that we open.
     pub fn ours(parameters: ChannelParameters) -> Self {
-        Self { parameters, ours: true, ..Self::default() }
+        Self {
+            parameters,
+            ours: true,
+            ..Self::default()
+        }
     }
 
     /// Messages of this channel may be lost by agreement (RFC 8831 section 6.6).

@@ -220,7 +220,7 @@ fn never_padded(bare: &[u8]) -> Result<Vec<u8>, RtcpFault> {
     let [first, _, words @ ..] = packet
         .first_chunk_mut::<HEADER_LEN>()
         .ok_or(RtcpFault::Malformed)?;
-    if bare.len() % 4 != 0 {
+    if !bare.len().is_multiple_of(4) {
         return Err(RtcpFault::Malformed);
     }
     *first &= !0x20;
