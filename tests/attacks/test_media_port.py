@@ -115,9 +115,18 @@ def test_stun_that_does_not_authenticate(node, strangers):
                 yield packets.stun(name, "x" * 22)
 
         send = spread(strangers(300))
-        with until_counted(node, "stun_wrong_integrity", "stun_malformed", "unknown_ufrag"):
+        causes = (
+            "unknown_ufrag",
+            "stun_wrong_integrity",
+            "stun_wrong_username",
+            "stun_malformed",
+            "stun_unexpected",
+        )
+        with until_counted(node, *causes):
             while call.going:
                 paced(lies(), send)
+                for passer in man.passers:
+                    paced(lies(), passer.inject)
 
 
 def test_dtls_from_strangers_is_not_answered(node, strangers):

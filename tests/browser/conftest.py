@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.certificate import self_signed
 from tests.support.running_node import RunningNode, start_node
 
 CLIENTS = Path(__file__).with_name("clients.js")
+GSTREAMER = Path(__file__).parents[1] / "interop" / "gstreamer_whip.py"
 FLAGS = [
     "--no-sandbox",
     "--use-fake-ui-for-media-stream",
@@ -108,3 +112,31 @@ class Tab:
 @pytest.fixture
 def tab(open_tab: Callable[[], Page], node: RunningNode) -> Callable[[], Tab]:
     return lambda: Tab(open_tab(), node)
+
+
+@pytest.fixture
+def gstreamer(tmp_path: Path, node: RunningNode) -> Iterator[Callable[[str, str, str], None]]:
+    """Starts GStreamer publishers, which end with the test."""
+    needs("gst-inspect-1.0")
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_text(self_signed())
+    publishers = []
+
+    def publish(room: str, peer: str, token: str) -> None:
+        command = ["/usr/bin/python3", str(GSTREAMER), f"{node.url}/whip/{room}/{peer}", str(certificate)]
+        publisher = subprocess.Popen(
+            command, env={**os.environ, "TOKEN": token}, stdout=subprocess.PIPE, text=True
+        )
+        publishers.append(publisher)
+        assert publisher.stdout is not None
+        killer = threading.Timer(30, publisher.kill)
+        killer.start()
+        line = publisher.stdout.readline()
+        killer.cancel()
+        assert line == "published\n"
+
+    yield publish
+    for publisher in publishers:
+        publisher.kill()
+        with publisher:
+            publisher.wait(10)

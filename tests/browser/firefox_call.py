@@ -24,6 +24,7 @@ def network() -> None:
         f"ip addr add {HOST}/24 dev host",
         "ip link set host up",
         "ip link set wire up",
+        "ip route add default via 192.0.2.2 dev host",  # Firefox asks the default route for its address
     ):
         subprocess.run(words.split(), check=True)
 
@@ -50,8 +51,8 @@ def call(folder: Path, program: str) -> dict[str, object]:
             ):
                 break
             time.sleep(0.2)
-        snapshot = node.request("GET", "/metrics")[2].decode()
-        return {"look": look, "sender": firefox.evaluate(sender, "look('ann')"), "metrics": snapshot}
+        stats = json.loads(node.request("GET", "/api/v1/rooms/fox/stats", token=node.ready["api_key"])[2])
+        return {"look": look, "sender": firefox.evaluate(sender, "look('ann')"), "stats": stats}
     finally:
         firefox.close()
         node.stop()

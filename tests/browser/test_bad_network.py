@@ -1,6 +1,7 @@
 """Chromium behind a link that loses, throttles or changes its address."""
 
 import re
+import time
 
 import pytest
 
@@ -63,7 +64,9 @@ def test_a_throttled_player_gets_a_lower_layer_and_the_top_again_and_nobody_else
     slow.until("slow", top, 40)
     before = fast.until("fast", top, 40)["inbound"]["video"]
     relay.set(down={"rate": 400_000, "queue_ms": 300})
+    began = time.monotonic()
     slow.until("slow", "s.inbound.video.frameHeight < 720", 15)
+    print(f"lower layer after {time.monotonic() - began:.1f} s")
     relay.set()
     slow.until("slow", "s.inbound.video.frameHeight === 720", 40)
     after = fast.look("fast")["inbound"]["video"]

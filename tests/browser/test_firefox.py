@@ -38,5 +38,6 @@ def test_a_firefox_tab_sees_and_hears_another(tmp_path):
     seen = json.loads(done.stdout.splitlines()[-1])
     assert seen["look"]["inbound"]["video"]["framesDecoded"] > 30
     assert seen["look"]["inbound"]["audio"]["packetsReceived"] > 0
-    ciphers = {look["srtpCipher"] for look in (seen["look"], seen["sender"]) if look.get("srtpCipher")}
-    assert all("AEAD_AES_" in cipher for cipher in ciphers)
+    transports = [session["transport"] for session in seen["stats"]["sessions"]]
+    assert len(transports) == 2
+    assert all(transport["srtp_cipher"].startswith("AEAD_AES_") for transport in transports), transports

@@ -4,7 +4,10 @@ Usage: gstreamer_whip.py URL CERTIFICATE, with the token in the environment vari
 is set. CERTIFICATE is a PEM file with an ECDSA certificate and its key, in place of webrtcbin's own, which is RSA.
 """
 
+import base64
+import hashlib
 import os
+import re
 import sys
 import urllib.request
 from pathlib import Path
@@ -26,13 +29,15 @@ audiotestsrc is-live=true wave=ticks ! opusenc ! rtpopuspay
 """
 
 
-def publish(rtc, url, token):
+def publish(rtc, url, token, pem):
     def gathered(_rtc, _param):
         if rtc.get_property("ice-gathering-state") != GstWebRTC.WebRTCICEGatheringState.COMPLETE:
             return
-        text = rtc.get_property("local-description").sdp.as_text().encode()
+        text = rtc.get_property("local-description").sdp.as_text()
+        # webrtcbin takes the key's lines in the PEM for a part of the certificate.
+        text = re.sub("(?<=a=fingerprint:sha-256 ).*", fingerprint(pem), text)
         headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"}
-        request = urllib.request.Request(url, data=text, headers=headers, method="POST")
+        request = urllib.request.Request(url, data=text.encode(), headers=headers, method="POST")
         with urllib.request.urlopen(request, timeout=10) as response:
             answer = response.read()
         _, message = GstSdp.SDPMessage.new()
@@ -43,8 +48,7 @@ def publish(rtc, url, token):
 
     def offered(promise, _data):
         reply = promise.get_reply()  # owns the offer
-        offer = reply.get_value("offer")
-        rtc.emit("set-local-description", offer, Gst.Promise.new())
+        rtc.emit("set-local-description", reply.get_value("offer"), Gst.Promise.new())
 
     def negotiate(_rtc):
         for index in range(2):
@@ -52,24 +56,30 @@ def publish(rtc, url, token):
             transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
         rtc.emit("create-offer", None, Gst.Promise.new_with_change_func(offered, None))
 
+    certify(rtc, pem)
     rtc.connect("notify::ice-gathering-state", gathered)
     rtc.connect("on-negotiation-needed", negotiate)
 
 
 def certify(rtc, pem):
     def added(_bin, _parent, element):
-        if element.get_factory().get_name() == "dtlssrtpdec":
+        factory = element.get_factory()
+        if factory is not None and factory.get_name() == "dtlssrtpdec":
             element.set_property("pem", pem)
 
     rtc.connect("deep-element-added", added)
+
+
+def fingerprint(pem):
+    body = re.search("-----BEGIN CERTIFICATE-----(.*?)-----END", pem, re.DOTALL)[1]
+    return hashlib.sha256(base64.b64decode(body)).digest().hex(":").upper()
 
 
 def main():
     Gst.init(None)
     pipeline = Gst.parse_launch(PIPELINE)
     rtc = pipeline.get_by_name("rtc")
-    certify(rtc, Path(sys.argv[2]).read_text())
-    publish(rtc, sys.argv[1], os.environ["TOKEN"])
+    publish(rtc, sys.argv[1], os.environ["TOKEN"], Path(sys.argv[2]).read_text())
     pipeline.set_state(Gst.State.PLAYING)
     GLib.MainLoop().run()
 

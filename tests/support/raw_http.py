@@ -59,7 +59,7 @@ def read(stream: socket.socket) -> Response:
             if not more:
                 break
             body += more
-    return Response(int(first.split()[1]), headers, body)
+    return Response(int(first.split()[1]), headers, body[:length])
 
 
 def exchange(node: RunningNode, data: bytes) -> Response:

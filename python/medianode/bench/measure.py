@@ -95,7 +95,13 @@ def measure_node(scenario: dict[str, Any], progress: Progress) -> Figures:
 def _warm_up(scenario: dict[str, Any], target: Target) -> None:
     """Lets a node do everything once, so that what it loads and allocates once is not charged to the subscribers."""
     few = {"publishers": 1, "subscribers": 2, "warmup_s": 0.2, "duration_s": 0.3}
-    request = {**scenario, **few, "whip_url": target.whip_url, "whep_url": target.whep_url, "token": target.token}
+    request = {
+        **scenario,
+        **few,
+        "whip_url": target.whip_url,
+        "whep_url": target.whep_url,
+        "token": target.token,
+    }
     for _ in load_lines(["run"], request):
         _counters(target.metrics_url)
 

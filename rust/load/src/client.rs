@@ -80,14 +80,42 @@ const OUR_SSRC: u32 = 0x4d4e_0001;
 
 impl Client {
     /// A client whose offer was answered; `offload` asks for GRO.
-    pub fn new(now: Instant, ice: IceParameters, dtls: &Arc<DtlsContext>, joined: &Joined, role: Role, offload: bool) -> Result<Self, String> {
-        let socket = net::connect(joined.server, offload).map_err(|error| format!("socket: {error}"))?;
-        let remote = joined.answer.dtls.clone().ok_or("the answer has no DTLS parameters")?;
-        let role_of_ours = if remote.role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client };
+    pub fn new(
+        now: Instant,
+        ice: IceParameters,
+        dtls: &Arc<DtlsContext>,
+        joined: &Joined,
+        role: Role,
+        offload: bool,
+    ) -> Result<Self, String> {
+        let socket =
+            net::connect(joined.server, offload).map_err(|error| format!("socket: {error}"))?;
+        let remote = joined
+            .answer
+            .dtls
+            .clone()
+            .ok_or("the answer has no DTLS parameters")?;
+        let role_of_ours = if remote.role == DtlsRole::Client {
+            DtlsRole::Server
+        } else {
+            DtlsRole::Client
+        };
         let mut secure = SecureTransport::new(now, dtls.clone(), role_of_ours);
-        secure.connect(now, remote.fingerprints, None).map_err(|error| error.to_string())?;
-        let agent = ControllingAgent::new(now, ice, joined.ice.clone(), CONSENT_EVERY).map_err(|error| error.to_string())?;
-        Ok(Self { socket, server: joined.server, agent, secure, role, resource: joined.resource.clone(), next_report: now, out: Vec::new() })
+        secure
+            .connect(now, remote.fingerprints, None)
+            .map_err(|error| error.to_string())?;
+        let agent = ControllingAgent::new(now, ice, joined.ice.clone(), CONSENT_EVERY)
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            socket,
+            server: joined.server,
+            agent,
+            secure,
+            role,
+            resource: joined.resource.clone(),
+            next_report: now,
+            out: Vec::new(),
+        })
     }
 
     pub fn fd(&self) -> RawFd {
@@ -142,7 +170,10 @@ impl Client {
     }
 
     fn next(&self, now: Instant) -> Instant {
-        let mut next = self.agent.poll_timeout().unwrap_or(now + REPORT_VIDEO_EVERY);
+        let mut next = self
+            .agent
+            .poll_timeout()
+            .unwrap_or(now + REPORT_VIDEO_EVERY);
         if self.agent.is_connected() {
             next = self.secure.poll_timeout().map_or(next, |at| at.min(next));
         }
@@ -170,7 +201,9 @@ impl Client {
 
     /// Sends each burst as runs of equal datagrams, as a pacing sender with GSO does.
     fn send_media(&mut self, now: Instant) {
-        let Role::Publish(sources) = &mut self.role else { return };
+        let Role::Publish(sources) = &mut self.role else {
+            return;
+        };
         let now_ns = net::monotonic_ns();
         for source in sources {
             self.out.clear();
@@ -179,7 +212,9 @@ impl Client {
             source.poll(now, now_ns, |packet, index| {
                 let mut sealed = [0u8; 1500];
                 sealed[..packet.len()].copy_from_slice(packet);
-                let Some(length) = secure.protect_rtp(&mut sealed, packet.len(), index) else { return };
+                let Some(length) = secure.protect_rtp(&mut sealed, packet.len(), index) else {
+                    return;
+                };
                 if !out.is_empty() && (length != segment || out.len() + length > 60_000) {
                     let _ = net::send_run(fd, out, segment);
                     out.clear();
@@ -199,11 +234,17 @@ impl Client {
         }
         self.next_report = now + self.role.report_interval();
         let packets = match &mut self.role {
-            Role::Publish(sources) => sources.iter().map(|source| sender_report(source, now)).collect(),
+            Role::Publish(sources) => sources
+                .iter()
+                .map(|source| sender_report(source, now))
+                .collect(),
             Role::Play(playing) => playing.reports(now),
         };
         let mut buffer = [0u8; 1500];
-        if let Some(length) = (!packets.is_empty()).then(|| self.secure.protect_rtcp(&packets, &mut buffer)).flatten() {
+        if let Some(length) = (!packets.is_empty())
+            .then(|| self.secure.protect_rtcp(&packets, &mut buffer))
+            .flatten()
+        {
             let _ = self.socket.send(&buffer[..length]);
         }
     }
@@ -219,7 +260,14 @@ fn sender_report(source: &Source, _now: Instant) -> Feedback {
     let nanos = net::monotonic_ns();
     let ntp = ((nanos / 1_000_000_000) << 32) | (((nanos % 1_000_000_000) << 32) / 1_000_000_000);
     let packets = source.packets() as u32;
-    Feedback::SenderReport { ssrc: source.ssrc, ntp, rtp: source.timestamp(), packets, octets: 0, reports: Vec::new() }
+    Feedback::SenderReport {
+        ssrc: source.ssrc,
+        ntp,
+        rtp: source.timestamp(),
+        packets,
+        octets: 0,
+        reports: Vec::new(),
+    }
 }
 
 impl Role {
@@ -232,12 +280,20 @@ impl Role {
 
     fn handle_feedback(&mut self, packet: &Feedback, now: Instant) {
         match (self, packet) {
-            (Role::Publish(sources), Feedback::Pli { media_ssrc, .. } | Feedback::Fir { media_ssrc, .. }) => {
-                for source in sources.iter_mut().filter(|source| source.ssrc == *media_ssrc) {
+            (
+                Role::Publish(sources),
+                Feedback::Pli { media_ssrc, .. } | Feedback::Fir { media_ssrc, .. },
+            ) => {
+                for source in sources
+                    .iter_mut()
+                    .filter(|source| source.ssrc == *media_ssrc)
+                {
                     source.request_keyframe();
                 }
             }
-            (Role::Play(playing), Feedback::SenderReport { ntp, .. }) => playing.last_report = ((ntp >> 16) as u32, Some(now)),
+            (Role::Play(playing), Feedback::SenderReport { ntp, .. }) => {
+                playing.last_report = ((ntp >> 16) as u32, Some(now))
+            }
             _ => {}
         }
     }
@@ -253,8 +309,16 @@ impl Role {
 
 impl Playing {
     pub fn new(now: Instant, shape: Shape, answer: &Description) -> Self {
-        let kind = if shape == Shape::Opus { Kind::Audio } else { Kind::Video };
-        let media = answer.media.iter().find(|media| media.kind == kind && !media.rejected).map(Expected::read);
+        let kind = if shape == Shape::Opus {
+            Kind::Audio
+        } else {
+            Kind::Video
+        };
+        let media = answer
+            .media
+            .iter()
+            .find(|media| media.kind == kind && !media.rejected)
+            .map(Expected::read);
         Self {
             sink: Sink::new(shape),
             media,
@@ -274,15 +338,22 @@ impl Playing {
     }
 
     fn receive(&mut self, packet: &[u8], now: Instant, now_ns: u64) {
-        let (Some(view), Some(media)) = (RtpView::parse(packet), &self.media) else { return };
-        let number = media.transport_cc.and_then(|id| view.extension(id)).and_then(|data| data.try_into().ok());
+        let (Some(view), Some(media)) = (RtpView::parse(packet), &self.media) else {
+            return;
+        };
+        let number = media
+            .transport_cc
+            .and_then(|id| view.extension(id))
+            .and_then(|data| data.try_into().ok());
         if let Some(number) = number {
-            self.twcc.handle(u16::from_be_bytes(number), view.ssrc(), now_ns / 1000);
+            self.twcc
+                .handle(u16::from_be_bytes(number), view.ssrc(), now_ns / 1000);
         }
         let payload_type = view.payload_type();
         let (seq, payload) = if media.payload_types.contains(&payload_type) {
             (view.sequence_number(), view.payload())
-        } else if media.rtx.iter().any(|(rtx, _)| *rtx == payload_type) && view.payload().len() > 2 {
+        } else if media.rtx.iter().any(|(rtx, _)| *rtx == payload_type) && view.payload().len() > 2
+        {
             let (original, rest) = view.payload().split_at(2);
             (u16::from_be_bytes([original[0], original[1]]), rest)
         } else {
@@ -291,14 +362,17 @@ impl Playing {
         if payload.is_empty() {
             return; // padding only
         }
-        let reception = self.received.get_or_insert_with(|| Reception::new(view.ssrc()));
+        let reception = self
+            .received
+            .get_or_insert_with(|| Reception::new(view.ssrc()));
         let extended = reception.handle(seq);
         self.nack.handle(extended, now_ns / 1000);
         self.first_packet.get_or_insert(now);
         if let Some(delay) = self.sink.receive(seq, payload, now_ns)
             && self.delays.len() < DELAYS
         {
-            self.delays.push(u32::try_from(delay / 1000).unwrap_or(u32::MAX));
+            self.delays
+                .push(u32::try_from(delay / 1000).unwrap_or(u32::MAX));
         }
     }
 
@@ -310,18 +384,26 @@ impl Playing {
         let delay = at.map_or(0, |at| ((now - at).as_secs_f64() * 65_536.0) as u32);
         let block = ReportBlock {
             ssrc: reception.ssrc,
-            cumulative_lost: (reception.highest - reception.first + 1).saturating_sub(reception.received) as i32,
+            cumulative_lost: (reception.highest - reception.first + 1)
+                .saturating_sub(reception.received) as i32,
             highest_seq: reception.highest as u32,
             last_sender_report,
             delay_since_last: delay,
             ..ReportBlock::default()
         };
-        let mut packets = vec![Feedback::ReceiverReport { sender_ssrc: OUR_SSRC, reports: vec![block] }];
+        let mut packets = vec![Feedback::ReceiverReport {
+            sender_ssrc: OUR_SSRC,
+            reports: vec![block],
+        }];
         let now_us = net::monotonic_ns() / 1000;
         packets.extend(self.twcc.poll(now_us).map(Feedback::TransportCc));
         let seqs = self.nack.poll(now_us, 20_000);
         if !seqs.is_empty() {
-            packets.push(Feedback::Nack { sender_ssrc: OUR_SSRC, media_ssrc: reception.ssrc, seqs });
+            packets.push(Feedback::Nack {
+                sender_ssrc: OUR_SSRC,
+                media_ssrc: reception.ssrc,
+                seqs,
+            });
         }
         packets
     }
@@ -329,7 +411,13 @@ impl Playing {
 
 impl Reception {
     fn new(ssrc: u32) -> Self {
-        Self { ssrc, seqs: Unwrapper::new(16), first: u64::MAX, highest: 0, received: 0 }
+        Self {
+            ssrc,
+            seqs: Unwrapper::new(16),
+            first: u64::MAX,
+            highest: 0,
+            received: 0,
+        }
     }
 
     fn handle(&mut self, seq: u16) -> u64 {
@@ -343,12 +431,32 @@ impl Reception {
 
 impl Expected {
     fn read(media: &Media) -> Self {
-        let is_rtx = |codec: &CodecParameters| codec.mime_type.to_ascii_lowercase().ends_with("/rtx");
-        let rtx = |codec: &CodecParameters| Some((codec.payload_type, codec.parameters.get("apt")?.parse().ok()?));
+        let is_rtx =
+            |codec: &CodecParameters| codec.mime_type.to_ascii_lowercase().ends_with("/rtx");
+        let rtx = |codec: &CodecParameters| {
+            Some((
+                codec.payload_type,
+                codec.parameters.get("apt")?.parse().ok()?,
+            ))
+        };
         Self {
-            payload_types: media.codecs.iter().filter(|codec| !is_rtx(codec)).map(|codec| codec.payload_type).collect(),
-            rtx: media.codecs.iter().filter(|codec| is_rtx(codec)).filter_map(rtx).collect(),
-            transport_cc: media.header_extensions.iter().find(|e| e.uri == extension_uri::TRANSPORT_CC).map(|e| e.id),
+            payload_types: media
+                .codecs
+                .iter()
+                .filter(|codec| !is_rtx(codec))
+                .map(|codec| codec.payload_type)
+                .collect(),
+            rtx: media
+                .codecs
+                .iter()
+                .filter(|codec| is_rtx(codec))
+                .filter_map(rtx)
+                .collect(),
+            transport_cc: media
+                .header_extensions
+                .iter()
+                .find(|e| e.uri == extension_uri::TRANSPORT_CC)
+                .map(|e| e.id),
         }
     }
 }

@@ -60,19 +60,34 @@ pub fn measure(request: &Request) -> io::Result<Floor> {
     }
     let receivers = Receivers::start(request)?;
     let (paced_seal_ns, paced_send_ns) = paced(request, &receivers)?;
-    Ok(Floor { seal_ns: seal(request), send_ns: send(request, &receivers)?, paced_seal_ns, paced_send_ns })
+    Ok(Floor {
+        seal_ns: seal(request),
+        send_ns: send(request, &receivers)?,
+        paced_seal_ns,
+        paced_send_ns,
+    })
 }
 
 fn key(request: &Request, number: usize) -> LessSafeKey {
-    let (algorithm, length) = if request.key_bits == 128 { (&AES_128_GCM, 16) } else { (&AES_256_GCM, 32) };
+    let (algorithm, length) = if request.key_bits == 128 {
+        (&AES_128_GCM, 16)
+    } else {
+        (&AES_256_GCM, 32)
+    };
     let bytes = [number as u8; 32];
-    LessSafeKey::new(UnboundKey::new(algorithm, &bytes[..length]).expect("the length fits the algorithm"))
+    LessSafeKey::new(
+        UnboundKey::new(algorithm, &bytes[..length]).expect("the length fits the algorithm"),
+    )
 }
 
 fn seal_one(key: &LessSafeKey, number: u32, payload: &mut [u8]) {
     let mut nonce = [0u8; 12];
     nonce[..4].copy_from_slice(&number.to_be_bytes());
-    let tag = key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from([1u8; 20]), payload);
+    let tag = key.seal_in_place_separate_tag(
+        Nonce::assume_unique_for_key(nonce),
+        Aad::from([1u8; 20]),
+        payload,
+    );
     std::hint::black_box(tag.is_ok());
 }
 
@@ -115,13 +130,23 @@ impl Receivers {
             let (stop, core) = (stop.clone(), request.receive_core);
             move || drain(&sockets, &stop, core)
         });
-        Ok(Self { sender, addresses, stop, drain: Some(drain) })
+        Ok(Self {
+            sender,
+            addresses,
+            stop,
+            drain: Some(drain),
+        })
     }
 
     /// One run of `segments` datagrams to the `number`th receiver.
     fn send(&self, run: &[u8], datagram: usize, segments: usize, number: usize) -> io::Result<()> {
         let to = self.addresses[number % self.addresses.len()];
-        net::send_run_to(self.sender.as_raw_fd(), &run[..segments * datagram], datagram, to)
+        net::send_run_to(
+            self.sender.as_raw_fd(),
+            &run[..segments * datagram],
+            datagram,
+            to,
+        )
     }
 }
 
@@ -144,7 +169,11 @@ struct Runs {
 impl Runs {
     fn new(request: &Request) -> Self {
         let short = request.run_length.floor().clamp(1.0, 49.0);
-        Self { short: short as usize, share: request.run_length.fract(), owed: 0.0 }
+        Self {
+            short: short as usize,
+            share: request.run_length.fract(),
+            owed: 0.0,
+        }
     }
 
     fn next(&mut self) -> usize {
@@ -185,8 +214,16 @@ fn paced(request: &Request, receivers: &Receivers) -> io::Result<(f64, f64)> {
         for (number, key) in keys.iter().enumerate() {
             let segments = runs.next();
             let start = net::thread_cpu_ns();
-            for (at, datagram) in arena.chunks_mut(request.datagram).take(segments).enumerate() {
-                seal_one(key, burst * 64 + at as u32, &mut datagram[..request.payload]);
+            for (at, datagram) in arena
+                .chunks_mut(request.datagram)
+                .take(segments)
+                .enumerate()
+            {
+                seal_one(
+                    key,
+                    burst * 64 + at as u32,
+                    &mut datagram[..request.payload],
+                );
             }
             let sealed = net::thread_cpu_ns();
             receivers.send(&arena, request.datagram, segments, number)?;
@@ -199,14 +236,19 @@ fn paced(request: &Request, receivers: &Receivers) -> io::Result<(f64, f64)> {
         }
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    Ok((sealing as f64 / packets as f64, sending as f64 / packets as f64))
+    Ok((
+        sealing as f64 / packets as f64,
+        sending as f64 / packets as f64,
+    ))
 }
 
 fn drain(sockets: &[UdpSocket], stop: &AtomicBool, core: Option<usize>) {
     if let Some(core) = core {
         net::pin_thread(core);
     }
-    let Ok(mut poller) = net::Poller::new() else { return };
+    let Ok(mut poller) = net::Poller::new() else {
+        return;
+    };
     for (number, socket) in sockets.iter().enumerate() {
         let _ = poller.add(socket.as_raw_fd(), number);
     }

@@ -1,8 +1,8 @@
 //! A bad network between one client and one server port: a UDP relay with rate, queue, delay, jitter, loss, duplication and rebinding,
 //! from a seed. Put its port in place of the server's in a candidate. Owns the impairment; refuses to know what it carries.
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -75,18 +75,31 @@ pub struct Path {
 
 impl Path {
     pub fn new(seed: u64) -> Self {
-        Self { rng: Rng(seed), busy_until: None, in_burst: false, count: Count::default() }
+        Self {
+            rng: Rng(seed),
+            busy_until: None,
+            in_burst: false,
+            count: Count::default(),
+        }
     }
 
     /// Departure times of a datagram of `bytes` that arrives now: none, one, or two.
-    pub fn pass(&mut self, now: Instant, bytes: usize, how: &Impairment) -> impl Iterator<Item = Instant> + use<> {
+    pub fn pass(
+        &mut self,
+        now: Instant,
+        bytes: usize,
+        how: &Impairment,
+    ) -> impl Iterator<Item = Instant> + use<> {
         let departures = if self.loses(how) {
             self.count.lost += 1;
             [None, None]
         } else if let Some(served) = self.serve(now, bytes, how) {
             self.count.forwarded += 1;
             let twin = self.rng.next() < how.duplicate;
-            [Some(self.delayed(served, how)), twin.then(|| self.delayed(served, how))]
+            [
+                Some(self.delayed(served, how)),
+                twin.then(|| self.delayed(served, how)),
+            ]
         } else {
             self.count.overflowed += 1;
             [None, None]
@@ -102,7 +115,11 @@ impl Path {
         let leave = 1.0 / how.burst;
         let enter = leave * how.loss / (1.0 - how.loss).max(1e-9);
         let draw = self.rng.next();
-        self.in_burst = if self.in_burst { draw >= leave } else { draw < enter };
+        self.in_burst = if self.in_burst {
+            draw >= leave
+        } else {
+            draw < enter
+        };
         self.in_burst
     }
 
@@ -211,11 +228,15 @@ impl Link {
                 continue;
             }
             let now = Instant::now();
-            let (path, how) =
-                if up { (&mut self.up, &self.settings.up) } else { (&mut self.down, &self.settings.down) };
+            let (path, how) = if up {
+                (&mut self.up, &self.settings.up)
+            } else {
+                (&mut self.down, &self.settings.down)
+            };
             for at in path.pass(now, length, how) {
                 self.order += 1;
-                self.waiting.push(Reverse((at, self.order, up, buffer[..length].to_vec())));
+                self.waiting
+                    .push(Reverse((at, self.order, up, buffer[..length].to_vec())));
             }
         }
     }
@@ -235,7 +256,9 @@ impl Link {
         poller.add(self.client_side.as_raw_fd(), 0)?;
         poller.add(self.server_side.as_raw_fd(), 1)?;
         let most = Duration::from_millis(20);
-        let wait = deadline.map_or(most, |at| at.saturating_duration_since(Instant::now()).min(most));
+        let wait = deadline.map_or(most, |at| {
+            at.saturating_duration_since(Instant::now()).min(most)
+        });
         poller.wait(wait, &mut Vec::new());
         Ok(())
     }
@@ -255,13 +278,32 @@ mod tests {
 
     #[test]
     fn loses_the_asked_share_alone_and_in_bursts() {
-        assert!((share_lost(&Impairment { loss: 0.1, ..Impairment::default() }) - 0.1).abs() < 0.01);
-        assert!((share_lost(&Impairment { loss: 0.1, burst: 5.0, ..Impairment::default() }) - 0.1).abs() < 0.02);
+        assert!(
+            (share_lost(&Impairment {
+                loss: 0.1,
+                ..Impairment::default()
+            }) - 0.1)
+                .abs()
+                < 0.01
+        );
+        assert!(
+            (share_lost(&Impairment {
+                loss: 0.1,
+                burst: 5.0,
+                ..Impairment::default()
+            }) - 0.1)
+                .abs()
+                < 0.02
+        );
     }
 
     #[test]
     fn a_bottleneck_spaces_datagrams_and_drops_what_waits_too_long() {
-        let how = Impairment { rate: 1_000_000, queue_ms: 100.0, ..Impairment::default() };
+        let how = Impairment {
+            rate: 1_000_000,
+            queue_ms: 100.0,
+            ..Impairment::default()
+        };
         let (mut path, now) = (Path::new(1), Instant::now());
         let departures: Vec<_> = (0..20).flat_map(|_| path.pass(now, 1250, &how)).collect();
         assert_eq!(departures[1] - departures[0], Duration::from_millis(10));
@@ -276,8 +318,14 @@ mod tests {
         let mut buffer = [0u8; 2048];
         let mut ports = Vec::new();
         for binding in 0..2 {
-            link.set(Settings { binding, ..Settings::default() }).expect("set");
-            client.send_to(b"up", link.address().expect("address")).expect("send");
+            link.set(Settings {
+                binding,
+                ..Settings::default()
+            })
+            .expect("set");
+            client
+                .send_to(b"up", link.address().expect("address"))
+                .expect("send");
             link.wait(None).expect("wait");
             link.turn(&mut buffer);
             let (_, from) = server.recv_from(&mut buffer).expect("server receives");

@@ -1,5 +1,8 @@
 //! UDP sockets of synthetic clients, with GRO in and GSO out. The only `unsafe` of this crate.
-#![allow(unsafe_code, reason = "recvmsg, sendmsg and epoll have no safe wrapper that carries UDP_GRO and UDP_SEGMENT")]
+#![allow(
+    unsafe_code,
+    reason = "recvmsg, sendmsg and epoll have no safe wrapper that carries UDP_GRO and UDP_SEGMENT"
+)]
 
 use std::io;
 use std::mem::{size_of, zeroed};
@@ -36,16 +39,28 @@ pub fn prepare(socket: &UdpSocket, offload: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+fn set_option(
+    fd: RawFd,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     let length = u32::try_from(size_of::<libc::c_int>()).expect("a c_int is small");
     // SAFETY: the value outlives the call and its length is told right.
     let result = unsafe { libc::setsockopt(fd, level, name, ptr::from_ref(&value).cast(), length) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// One receive: total bytes in `buffer` and the size of its segments (the last may be shorter). None when nothing waits.
 pub fn receive(fd: RawFd, buffer: &mut [u8]) -> io::Result<Option<(usize, usize)>> {
-    let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let mut iov = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
     let mut control = [0u64; 8];
     // SAFETY: all-zero is a valid msghdr.
     let mut message: libc::msghdr = unsafe { zeroed() };
@@ -89,7 +104,10 @@ pub fn send_run_to(fd: RawFd, data: &[u8], segment: usize, to: SocketAddr) -> io
 }
 
 fn send(fd: RawFd, data: &[u8], segment: usize, to: Option<SocketAddr>) -> io::Result<()> {
-    let mut iov = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
+    let mut iov = libc::iovec {
+        iov_base: data.as_ptr().cast_mut().cast(),
+        iov_len: data.len(),
+    };
     let mut control = [0u64; 4];
     let address = to.map(socket2::SockAddr::from);
     // SAFETY: all-zero is a valid msghdr.
@@ -109,12 +127,19 @@ fn send(fd: RawFd, data: &[u8], segment: usize, to: Option<SocketAddr>) -> io::R
             (*header).cmsg_level = libc::SOL_UDP;
             (*header).cmsg_type = UDP_SEGMENT;
             (*header).cmsg_len = libc::CMSG_LEN(2) as usize;
-            ptr::write_unaligned(libc::CMSG_DATA(header).cast(), u16::try_from(segment).unwrap_or(u16::MAX));
+            ptr::write_unaligned(
+                libc::CMSG_DATA(header).cast(),
+                u16::try_from(segment).unwrap_or(u16::MAX),
+            );
         }
     }
     // SAFETY: every pointer in the header refers to a live local or to `data`, which sendmsg only reads.
     let sent = unsafe { libc::sendmsg(fd, &raw const message, libc::MSG_DONTWAIT) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if sent < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Readiness of many sockets; each registered with a number.
@@ -132,14 +157,26 @@ impl Poller {
         }
         // SAFETY: epoll_create1 gave us this descriptor and nobody else has it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; 256] })
+        Ok(Self {
+            fd,
+            events: vec![libc::epoll_event { events: 0, u64: 0 }; 256],
+        })
     }
 
     pub fn add(&self, fd: RawFd, number: usize) -> io::Result<()> {
-        let mut event = libc::epoll_event { events: libc::EPOLLIN.cast_unsigned(), u64: number as u64 };
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN.cast_unsigned(),
+            u64: number as u64,
+        };
         // SAFETY: the event outlives the call.
-        let result = unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event) };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        let result = unsafe {
+            libc::epoll_ctl(self.fd.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &raw mut event)
+        };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
     }
 
     /// Waits at most `timeout`; fills `ready` with the numbers that can be read.
@@ -148,7 +185,9 @@ impl Poller {
         let millis = i32::try_from(timeout.as_micros().div_ceil(1000)).unwrap_or(1000);
         let room = i32::try_from(self.events.len()).unwrap_or(i32::MAX);
         // SAFETY: the buffer holds `room` events.
-        let count = unsafe { libc::epoll_wait(self.fd.as_raw_fd(), self.events.as_mut_ptr(), room, millis) };
+        let count = unsafe {
+            libc::epoll_wait(self.fd.as_raw_fd(), self.events.as_mut_ptr(), room, millis)
+        };
         let count = usize::try_from(count).unwrap_or(0);
         ready.extend(self.events[..count].iter().map(|event| event.u64 as usize));
     }
@@ -165,10 +204,14 @@ pub fn monotonic_ns() -> u64 {
 }
 
 fn clock_ns(clock: libc::clockid_t) -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the timespec outlives the call.
     unsafe { libc::clock_gettime(clock, &raw mut time) };
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
 /// Keeps the calling thread on one core; false where the system refuses.

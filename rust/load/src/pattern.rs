@@ -79,9 +79,14 @@ impl Pattern {
         if body.len() < MIN_LEN - 4 || crc32fast::hash(body) != u32::from_be_bytes(*sum) {
             return None;
         }
-        let word = |at: usize| u64::from_be_bytes(body[at..at + 8].try_into().expect("eight bytes"));
+        let word =
+            |at: usize| u64::from_be_bytes(body[at..at + 8].try_into().expect("eight bytes"));
         let head = word(0);
-        (head >> 32 == u64::from(MAGIC)).then(|| Self { stream: head as u32, number: word(8), sent_at: word(16) })
+        (head >> 32 == u64::from(MAGIC)).then(|| Self {
+            stream: head as u32,
+            number: word(8),
+            sent_at: word(16),
+        })
     }
 }
 
@@ -91,7 +96,11 @@ mod tests {
 
     #[test]
     fn reads_back_what_it_wrote_and_refuses_any_flipped_bit() {
-        let pattern = Pattern { stream: 7, number: 99, sent_at: 123_456 };
+        let pattern = Pattern {
+            stream: 7,
+            number: 99,
+            sent_at: 123_456,
+        };
         let mut bytes = vec![0; 60];
         pattern.write(&mut bytes);
         assert_eq!(Pattern::read(&bytes), Some(pattern));

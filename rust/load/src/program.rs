@@ -56,8 +56,12 @@ fn floor_mode() -> Result<(), String> {
 }
 
 fn link_mode(server: &str, seed: &str) -> Result<(), String> {
-    let server: SocketAddr = server.parse().map_err(|_| format!("{server:?} is not ADDRESS:PORT"))?;
-    let seed = seed.parse().map_err(|_| format!("{seed:?} is not a number"))?;
+    let server: SocketAddr = server
+        .parse()
+        .map_err(|_| format!("{server:?} is not ADDRESS:PORT"))?;
+    let seed = seed
+        .parse()
+        .map_err(|_| format!("{seed:?} is not a number"))?;
     let mut link = Link::new(server, seed).map_err(|error| error.to_string())?;
     let (sender, settings) = channel();
     thread::spawn(move || {
@@ -82,7 +86,8 @@ fn link_mode(server: &str, seed: &str) -> Result<(), String> {
 }
 
 fn change(link: &mut Link, text: &str) -> Result<(), String> {
-    let settings: Settings = serde_json::from_str(text).map_err(|error| format!("settings: {error}"))?;
+    let settings: Settings =
+        serde_json::from_str(text).map_err(|error| format!("settings: {error}"))?;
     link.set(settings).map_err(|error| error.to_string())?;
     let (up, down) = link.counts();
     print(&json!({"type": "counts", "up": up, "down": down}));

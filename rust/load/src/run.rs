@@ -56,7 +56,10 @@ pub fn run(scenario: &Scenario, out: &mut impl Write) -> Result<Outcome, String>
     let before = fleet.tally();
     let sent_before = fleet.published();
     fleet.forget_delays();
-    line(out, &json!({"type": "phase", "phase": "measure_begin", "connected": fleet.connected()}));
+    line(
+        out,
+        &json!({"type": "phase", "phase": "measure_begin", "connected": fleet.connected()}),
+    );
     let start = Instant::now();
     fleet.spin(Duration::from_secs_f64(scenario.duration_s), out);
     let mut outcome = Outcome {
@@ -115,32 +118,63 @@ fn ssrc(number: usize, encoding: usize) -> u32 {
     0x1000_0000 + number as u32 * 16 + encoding as u32 * 2
 }
 
-fn publish(scenario: &Scenario, signalling: &Signalling, dtls: &Arc<DtlsContext>, number: usize) -> Result<Client, String> {
+fn publish(
+    scenario: &Scenario,
+    signalling: &Signalling,
+    dtls: &Arc<DtlsContext>,
+    number: usize,
+) -> Result<Client, String> {
     let media = match &scenario.media {
-        Media::Audio { .. } => OfferedMedia::PublishAudio { ssrc: ssrc(number, 0) },
+        Media::Audio { .. } => OfferedMedia::PublishAudio {
+            ssrc: ssrc(number, 0),
+        },
         Media::Video { bitrates, .. } if bitrates.len() > 1 => OfferedMedia::PublishSimulcast {
             codec: "VP8",
-            rids: RIDS[..bitrates.len()].iter().map(ToString::to_string).collect(),
+            rids: RIDS[..bitrates.len()]
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
         },
-        Media::Video { .. } => {
-            OfferedMedia::PublishVideo { codec: "VP8", ssrc: ssrc(number, 0), rtx_ssrc: ssrc(number, 0) + 1 }
-        }
+        Media::Video { .. } => OfferedMedia::PublishVideo {
+            codec: "VP8",
+            ssrc: ssrc(number, 0),
+            rtx_ssrc: ssrc(number, 0) + 1,
+        },
     };
     let url = scenario.whip_url.replace("{n}", &number.to_string());
     let ice = credentials(number);
     let joined = signalling.join(&url, ice.clone(), dtls, vec![media])?;
     let now = Instant::now();
     let sources = sources(scenario, number, &joined.answer, now)?;
-    Client::new(now, ice, dtls, &joined, Role::Publish(sources), scenario.offload)
+    Client::new(
+        now,
+        ice,
+        dtls,
+        &joined,
+        Role::Publish(sources),
+        scenario.offload,
+    )
 }
 
-fn sources(scenario: &Scenario, number: usize, answer: &Description, now: Instant) -> Result<Vec<Source>, String> {
-    let section = answer.media.iter().find(|media| media.kind != Kind::Application && !media.rejected);
+fn sources(
+    scenario: &Scenario,
+    number: usize,
+    answer: &Description,
+    now: Instant,
+) -> Result<Vec<Source>, String> {
+    let section = answer
+        .media
+        .iter()
+        .find(|media| media.kind != Kind::Application && !media.rejected);
     let section = section.ok_or("the server rejected our media")?;
     let codec = section.codecs.first().ok_or("the answer names no codec")?;
     let (shape, payload_len, bitrates, fps) = match &scenario.media {
         Media::Audio { payload } => (Shape::Opus, *payload, vec![0], 50),
-        Media::Video { payload, bitrates, fps } => (Shape::Vp8, *payload, bitrates.clone(), *fps),
+        Media::Video {
+            payload,
+            bitrates,
+            fps,
+        } => (Shape::Vp8, *payload, bitrates.clone(), *fps),
     };
     let many = bitrates.len() > 1;
     let shape_of = |(index, bitrate): (usize, u64)| Shaping {
@@ -154,18 +188,33 @@ fn sources(scenario: &Scenario, number: usize, answer: &Description, now: Instan
         stream: (number as u32) << 8 | index as u32,
         size: SIZES[if many { index } else { 2 }],
     };
-    Ok(bitrates.into_iter().enumerate().map(|each| Source::new(now, shape_of(each))).collect())
+    Ok(bitrates
+        .into_iter()
+        .enumerate()
+        .map(|each| Source::new(now, shape_of(each)))
+        .collect())
 }
 
 /// MID and, with simulcast, RID in every packet (RFC 8852).
 fn extensions(section: &Section, rid: Option<&str>) -> Vec<(u8, Vec<u8>)> {
-    let id = |uri: &str| section.header_extensions.iter().find(|e| e.uri == uri).map(|e| e.id);
+    let id = |uri: &str| {
+        section
+            .header_extensions
+            .iter()
+            .find(|e| e.uri == uri)
+            .map(|e| e.id)
+    };
     let mid = id(extension_uri::MID).map(|id| (id, section.mid.clone().into_bytes()));
     let rid = rid.and_then(|rid| id(extension_uri::RID).map(|id| (id, rid.as_bytes().to_vec())));
     mid.into_iter().chain(rid).collect()
 }
 
-fn play(scenario: &Scenario, signalling: &Signalling, dtls: &Arc<DtlsContext>, number: usize) -> Result<Client, String> {
+fn play(
+    scenario: &Scenario,
+    signalling: &Signalling,
+    dtls: &Arc<DtlsContext>,
+    number: usize,
+) -> Result<Client, String> {
     let (shape, media) = match &scenario.media {
         Media::Audio { .. } => (Shape::Opus, OfferedMedia::PlayAudio),
         Media::Video { .. } => (Shape::Vp8, OfferedMedia::PlayVideo),
@@ -202,7 +251,12 @@ impl Fleet {
     }
 
     /// Takes clients as they join until all have joined or failed and all have keys.
-    fn gather(&mut self, joins: &Receiver<Join>, asked: usize, out: &mut impl Write) -> Result<(), String> {
+    fn gather(
+        &mut self,
+        joins: &Receiver<Join>,
+        asked: usize,
+        out: &mut impl Write,
+    ) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(60 + asked as u64 / 20);
         let mut arrived = 0;
         while arrived < asked || self.connected() < self.clients.len() {
@@ -210,14 +264,20 @@ impl Fleet {
                 arrived += 1;
                 match join {
                     Ok(client) => {
-                        self.poller.add(client.fd(), self.clients.len()).map_err(|error| error.to_string())?;
+                        self.poller
+                            .add(client.fd(), self.clients.len())
+                            .map_err(|error| error.to_string())?;
                         self.clients.push((client, Instant::now()));
                     }
                     Err(error) => self.errors.push(error),
                 }
             }
             if Instant::now() > deadline {
-                return Err(format!("{} of {asked} connected in time; errors: {:?}", self.connected(), self.errors));
+                return Err(format!(
+                    "{} of {asked} connected in time; errors: {:?}",
+                    self.connected(),
+                    self.errors
+                ));
             }
             self.turn(Instant::now() + Duration::from_millis(5));
             self.progress(out);
@@ -239,9 +299,14 @@ impl Fleet {
     /// Waits for datagrams or the next deadline, then serves both.
     fn turn(&mut self, until: Instant) {
         let now = Instant::now();
-        let next = self.clients.iter().map(|(_, at)| *at).fold(until, Instant::min);
+        let next = self
+            .clients
+            .iter()
+            .map(|(_, at)| *at)
+            .fold(until, Instant::min);
         let mut ready = std::mem::take(&mut self.ready);
-        self.poller.wait(next.saturating_duration_since(now), &mut ready);
+        self.poller
+            .wait(next.saturating_duration_since(now), &mut ready);
         let now = Instant::now();
         for number in &ready {
             let (client, next) = &mut self.clients[*number];
@@ -263,18 +328,28 @@ impl Fleet {
         if self.reported.elapsed() >= Duration::from_secs(1) {
             self.reported = Instant::now();
             let tally = self.tally();
-            line(out, &json!({"type": "progress", "connected": self.connected(), "clients": self.clients.len(),
-                "packets": tally.packets, "lost": tally.lost, "integrity_errors": tally.integrity_errors}));
+            line(
+                out,
+                &json!({"type": "progress", "connected": self.connected(), "clients": self.clients.len(),
+                "packets": tally.packets, "lost": tally.lost, "integrity_errors": tally.integrity_errors}),
+            );
         }
     }
 
     fn connected(&self) -> usize {
-        self.clients.iter().filter(|(client, _)| client.is_connected()).count()
+        self.clients
+            .iter()
+            .filter(|(client, _)| client.is_connected())
+            .count()
     }
 
     fn tally(&self) -> Tally {
         let mut sum = Tally::default();
-        for tally in self.clients.iter().filter_map(|(client, _)| client.role.tally()) {
+        for tally in self
+            .clients
+            .iter()
+            .filter_map(|(client, _)| client.role.tally())
+        {
             sum.add(tally);
         }
         sum
@@ -301,12 +376,22 @@ impl Fleet {
         for (client, _) in &self.clients {
             if let Role::Play(playing) = &client.role {
                 delays.extend_from_slice(&playing.delays);
-                outcome.join_ms.extend(playing.first_packet_after().map(|after| after.as_secs_f64() * 1e3));
+                outcome.join_ms.extend(
+                    playing
+                        .first_packet_after()
+                        .map(|after| after.as_secs_f64() * 1e3),
+                );
             }
         }
         delays.sort_unstable();
         outcome.join_ms.sort_by(f64::total_cmp);
-        let at = |share: f64| delays.get((delays.len() as f64 * share) as usize).or(delays.last()).copied().unwrap_or(0);
+        let at = |share: f64| {
+            delays
+                .get((delays.len() as f64 * share) as usize)
+                .or(delays.last())
+                .copied()
+                .unwrap_or(0)
+        };
         outcome.delay_p50_us = at(0.5);
         outcome.delay_p99_us = at(0.99);
         outcome.delay_max_us = at(1.0);

@@ -39,7 +39,11 @@ pub enum Media {
     /// 20 ms packets of `payload` bytes.
     Audio { payload: usize },
     /// Frames in bursts of packets of `payload` bytes; one entry of `bitrates` (bit/s) per encoding, lowest first.
-    Video { payload: usize, bitrates: Vec<u64>, fps: u32 },
+    Video {
+        payload: usize,
+        bitrates: Vec<u64>,
+        fps: u32,
+    },
 }
 
 fn one() -> usize {
@@ -59,7 +63,10 @@ impl Scenario {
     /// Says what is wrong with a scenario before anything is started.
     pub fn check(&self) -> Result<(), String> {
         let bound = |name: &str, value: usize, low: usize, high: usize| {
-            (low..=high).contains(&value).then_some(()).ok_or(format!("{name} is {value}; it must be {low} to {high}"))
+            (low..=high)
+                .contains(&value)
+                .then_some(())
+                .ok_or(format!("{name} is {value}; it must be {low} to {high}"))
         };
         bound("publishers", self.publishers, 1, 1000)?;
         bound("subscribers", self.subscribers, 0, 10_000)?;
@@ -68,7 +75,11 @@ impl Scenario {
         }
         match &self.media {
             Media::Audio { payload } => bound("payload", *payload, 40, 1200),
-            Media::Video { payload, bitrates, fps } => {
+            Media::Video {
+                payload,
+                bitrates,
+                fps,
+            } => {
                 bound("payload", *payload, 60, 1200)?;
                 bound("encodings", bitrates.len(), 1, 3)?;
                 bound("fps", *fps as usize, 1, 120)

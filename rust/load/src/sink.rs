@@ -37,12 +37,21 @@ const RECENT: usize = 512;
 
 impl Sink {
     pub fn new(shape: Shape) -> Self {
-        Self { shape, stream: None, highest: 0, offset: 0, recent: VecDeque::new(), tally: Tally::default() }
+        Self {
+            shape,
+            stream: None,
+            highest: 0,
+            offset: 0,
+            recent: VecDeque::new(),
+            tally: Tally::default(),
+        }
     }
 
     /// Takes one decrypted packet; the forwarding delay in ns when it is a genuine one.
     pub fn receive(&mut self, seq: u16, payload: &[u8], now_ns: u64) -> Option<u64> {
-        let pattern = payload.get(self.shape.header_len()..).and_then(Pattern::read);
+        let pattern = payload
+            .get(self.shape.header_len()..)
+            .and_then(Pattern::read);
         let Some(pattern) = pattern else {
             self.tally.integrity_errors += 1;
             return None;
@@ -124,7 +133,12 @@ mod tests {
 
     fn payload(number: u64) -> Vec<u8> {
         let mut bytes = vec![0xfc; 60];
-        Pattern { stream: 1, number, sent_at: 10 }.write(&mut bytes[1..]);
+        Pattern {
+            stream: 1,
+            number,
+            sent_at: 10,
+        }
+        .write(&mut bytes[1..]);
         bytes
     }
 

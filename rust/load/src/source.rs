@@ -49,7 +49,11 @@ impl Source {
             Shape::Opus => (Duration::from_millis(20), 960, shaping.payload_len as f64),
             Shape::Vp8 => {
                 let interval = Duration::from_secs(1) / shaping.fps;
-                (interval, 90_000 / shaping.fps, shaping.bitrate as f64 / 8.0 / f64::from(shaping.fps))
+                (
+                    interval,
+                    90_000 / shaping.fps,
+                    shaping.bitrate as f64 / 8.0 / f64::from(shaping.fps),
+                )
             }
         };
         Self {
@@ -109,7 +113,14 @@ impl Source {
         }
     }
 
-    fn packet(&mut self, now_ns: u64, index: usize, due: usize, keyframe: bool, emit: &mut impl FnMut(&[u8], u64)) {
+    fn packet(
+        &mut self,
+        now_ns: u64,
+        index: usize,
+        due: usize,
+        keyframe: bool,
+        emit: &mut impl FnMut(&[u8], u64),
+    ) {
         let mut packet = [0u8; 1500];
         let marker = self.shape == Shape::Vp8 && index + 1 == due;
         let header = self.write_header(&mut packet, marker);
@@ -126,7 +137,11 @@ impl Source {
                 write_vp8(payload, frame, index == 0);
             }
         }
-        let pattern = Pattern { stream: self.stream, number: self.packets(), sent_at: now_ns };
+        let pattern = Pattern {
+            stream: self.stream,
+            number: self.packets(),
+            sent_at: now_ns,
+        };
         pattern.write(&mut payload[self.shape.header_len()..]);
         emit(&packet[..header + self.payload_len], self.seq);
         self.seq += 1;

@@ -43,18 +43,48 @@ pub struct TransportCc {
 /// One RTCP packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Feedback {
-    SenderReport { ssrc: u32, ntp: u64, rtp: u32, packets: u32, octets: u32, reports: Vec<ReportBlock> },
-    ReceiverReport { sender_ssrc: u32, reports: Vec<ReportBlock> },
+    SenderReport {
+        ssrc: u32,
+        ntp: u64,
+        rtp: u32,
+        packets: u32,
+        octets: u32,
+        reports: Vec<ReportBlock>,
+    },
+    ReceiverReport {
+        sender_ssrc: u32,
+        reports: Vec<ReportBlock>,
+    },
     /// Only the CNAME item is read or written.
-    Sdes { ssrc: u32, cname: String },
-    Bye { ssrcs: Vec<u32> },
+    Sdes {
+        ssrc: u32,
+        cname: String,
+    },
+    Bye {
+        ssrcs: Vec<u32>,
+    },
     /// RFC 4585 section 6.2.1, expanded.
-    Nack { sender_ssrc: u32, media_ssrc: u32, seqs: Vec<u16> },
+    Nack {
+        sender_ssrc: u32,
+        media_ssrc: u32,
+        seqs: Vec<u16>,
+    },
     /// RFC 4585 section 6.3.1.
-    Pli { sender_ssrc: u32, media_ssrc: u32 },
+    Pli {
+        sender_ssrc: u32,
+        media_ssrc: u32,
+    },
     /// RFC 5104 section 4.3.1.
-    Fir { sender_ssrc: u32, media_ssrc: u32, seq: u8 },
+    Fir {
+        sender_ssrc: u32,
+        media_ssrc: u32,
+        seq: u8,
+    },
     /// draft-alvestrand-rmcat-remb-03; bit/s.
-    Remb { sender_ssrc: u32, bitrate: u64, ssrcs: Vec<u32> },
+    Remb {
+        sender_ssrc: u32,
+        bitrate: u64,
+        ssrcs: Vec<u32>,
+    },
     TransportCc(TransportCc),
 }

@@ -11,5 +11,8 @@ pub struct Layer {
 
 impl Layer {
     /// Everything that the source offers.
-    pub const TOP: Layer = Layer { spatial: u8::MAX, temporal: u8::MAX };
+    pub const TOP: Layer = Layer {
+        spatial: u8::MAX,
+        temporal: u8::MAX,
+    };
 }

@@ -35,7 +35,9 @@ pub mod speaker;
 pub mod stats;
 pub mod twcc;
 
-pub use id::{ConsumerId, DataConsumerId, DataProducerId, ProducerId, RouterId, TransportId, TransportKey};
+pub use id::{
+    ConsumerId, DataConsumerId, DataProducerId, ProducerId, RouterId, TransportId, TransportKey,
+};
 pub use layer::Layer;
 pub use router::{Error, Router, RouterEvent, RouterLimits};
 pub use sink::{Outgoing, PacketClass, Sink};

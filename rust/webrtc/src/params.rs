@@ -15,7 +15,9 @@ pub struct IceParameters {
 
 impl std::fmt::Debug for IceParameters {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IceParameters").field("username_fragment", &self.username_fragment).finish_non_exhaustive()
+        f.debug_struct("IceParameters")
+            .field("username_fragment", &self.username_fragment)
+            .finish_non_exhaustive()
     }
 }
 

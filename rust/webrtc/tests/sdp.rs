@@ -643,13 +643,21 @@ proptest! {
 
 /// Whatever can be read is written, read and answered without a panic, and reads the same again.
 fn survive(text: &str) -> Result<(), TestCaseError> {
-    let Ok(description) = read(text) else { return Ok(()) };
+    let Ok(description) = read(text) else {
+        return Ok(());
+    };
     reads_the_same(&description)?;
     if let Ok(medias) = publish_answer(&description) {
-        reads_the_same(&answer(&description, medias.into_iter().map(|m| m.answer).collect()))?;
+        reads_the_same(&answer(
+            &description,
+            medias.into_iter().map(|m| m.answer).collect(),
+        ))?;
     }
     if let Ok(medias) = play_answer(&description, &ids(description.media.len())) {
-        reads_the_same(&answer(&description, medias.into_iter().map(|m| m.answer).collect()))?;
+        reads_the_same(&answer(
+            &description,
+            medias.into_iter().map(|m| m.answer).collect(),
+        ))?;
     }
     Ok(())
 }

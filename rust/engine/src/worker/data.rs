@@ -351,7 +351,8 @@ impl Worker {
             && let Some(channel) = peer.channels.get_mut(&consumer.stream_id)
         {
             channel.consumer = None;
-            if channel.producer.is_none() || cause == CloseCause::Limit {
+            // A channel that the peer opened is the peer's to close, unless it does not take its messages.
+            if (channel.ours && channel.producer.is_none()) || cause == CloseCause::Limit {
                 self.blame = Blame::Peer(slot);
                 peer.transport
                     .secure()
