@@ -124,7 +124,9 @@ def test_a_shared_screen_is_a_tile_of_its_own(join: Join, node: RunningNode) -> 
     ann.locator("#screen").click()
     shared = tile(bob, "Ann – screen")
     expect(shared).to_be_visible(timeout=SEEN_MS)
-    bob.wait_for_function("document.querySelector('.tile.screen video')?.videoWidth > 0", timeout=SEEN_MS)
+    bob.wait_for_function(
+        "() => document.querySelector('.tile.screen video')?.videoWidth > 0", timeout=SEEN_MS
+    )
     plays(bob, "Ann")
     shot(bob, "screen-desktop")
     bob.set_viewport_size({"width": 390, "height": 844})

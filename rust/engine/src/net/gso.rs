@@ -690,11 +690,11 @@ mod tests {
     fn names_the_source_address_where_the_socket_has_several() {
         let mut pair = Pair::new("127.0.0.1");
         pair.sender = vec![UdpSocket::bind("0.0.0.0:0".parse().unwrap(), false).unwrap()];
-        let source = Some("127.0.0.2".parse().unwrap());
+        let source: IpAddr = "127.0.0.2".parse().unwrap();
         let destination = Destination {
             socket: 0,
             to: pair.receiver.local(),
-            source,
+            source: Some(source),
         };
         (0..2).for_each(|_| pair.arena.commit(300, 1, &destination, true, Class::Audio));
         pair.arena.flush(&pair.sender);
@@ -702,6 +702,6 @@ mod tests {
         assert_eq!(arena.receive(&pair.receiver).unwrap(), 1);
         let slot = arena.slot(0).unwrap();
         assert_eq!((slot.bytes.len(), slot.segment), (600, 300));
-        assert_eq!(slot.remote.ip(), source.unwrap());
+        assert_eq!(slot.remote.ip(), source);
     }
 }
