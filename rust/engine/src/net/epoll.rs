@@ -12,6 +12,11 @@ pub struct Interest {
 }
 
 impl Interest {
+    /// Errors and hang-ups are told nevertheless.
+    pub const NONE: Interest = Interest {
+        read: false,
+        write: false,
+    };
     pub const READ: Interest = Interest {
         read: true,
         write: false,

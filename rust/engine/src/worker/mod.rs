@@ -400,6 +400,9 @@ impl Worker {
         self.take_commands();
         self.flush();
         self.setup.shared.events.push(&mut self.events);
+        if self.counters.dropped != self.counters.told {
+            self.need_housekeeping();
+        }
         let took = clock::now().saturating_duration_since(began);
         self.counters.longest_turn = self.counters.longest_turn.max(took);
     }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::time::Instant;
 
 use medianode_webrtc::classify::{Kind, classify, request_ufrag};
@@ -12,6 +13,7 @@ use medianode_webrtc::{Received, rtcp};
 
 use super::send::TcpPeer;
 use super::{Blame, Token, Worker};
+use crate::clock;
 use crate::demux::Place;
 use crate::net::arena::{ReceiveArena, SLOTS};
 use crate::net::epoll::Interest;
@@ -70,6 +72,8 @@ impl Worker {
                     break;
                 }
             };
+            // Arrival times matter more than the age of anything else in this turn.
+            self.now = clock::now();
             for slot in 0..count {
                 let Some(slot) = arena.slot(slot) else {
                     self.counters.dropped.unusable += 1;
@@ -206,8 +210,8 @@ impl Worker {
                 Ok(Some(connection)) => connection,
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "accept");
-                    return;
+                    tracing::warn!(%error, "no connections are accepted for a second");
+                    return self.pause_listener(at);
                 }
             };
             if self.ports.tcp.len() >= self.setup.config.limits.tcp_connections_per_worker {
@@ -231,6 +235,28 @@ impl Worker {
             }
             self.intake.unverified.push_back((self.now, key, serial));
             self.need_housekeeping();
+        }
+    }
+
+    /// Without descriptors to spare a waiting connection would wake us without end.
+    fn pause_listener(&mut self, at: usize) {
+        self.watch_listener(at, Interest::NONE);
+        self.need_housekeeping();
+    }
+
+    pub(super) fn resume_listeners(&mut self) {
+        for at in 0..self.ports.listeners.len() {
+            self.watch_listener(at, Interest::READ);
+        }
+    }
+
+    fn watch_listener(&self, at: usize, interest: Interest) {
+        let Some(listener) = self.ports.listeners.get(at) else {
+            return;
+        };
+        let token = Token::Listener(at).to_u64();
+        if let Err(error) = self.epoll.modify(listener.as_raw_fd(), token, interest) {
+            tracing::error!(%error, "epoll");
         }
     }
 

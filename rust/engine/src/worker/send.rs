@@ -84,7 +84,7 @@ impl Ports {
                     Err(message) => self.break_peer(slot, peer, &message),
                 }
             }
-            Path::Tcp(key) => self.deliver_tcp(key, slot, peer, class, build),
+            Path::Tcp { key, serial } => self.deliver_tcp((key, serial), slot, peer, class, build),
             Path::Udp(_) | Path::None => None,
         };
         let Some(len) = sent else {
@@ -98,13 +98,13 @@ impl Ports {
 
     fn deliver_tcp(
         &mut self,
-        key: usize,
+        (key, serial): (usize, u64),
         slot: u32,
         peer: &mut Peer,
         class: Class,
         build: impl FnOnce(&mut SecureTransport, &mut [u8]) -> Option<usize>,
     ) -> Option<usize> {
-        let tcp = self.tcp.get_mut(key)?;
+        let tcp = self.tcp.get_mut(key).filter(|tcp| tcp.serial == serial)?;
         let share = match class {
             Class::Video | Class::Retransmission | Class::Probe => 2,
             Class::Audio | Class::Rtcp | Class::Control => 1,
@@ -175,6 +175,13 @@ impl Ports {
         let tcp = self.tcp.try_remove(key)?;
         self.tcp_keys.remove(&tcp.tuple());
         Some(tcp)
+    }
+
+    /// The way back on a connection.
+    pub fn tcp_path(&self, tuple: &TransportTuple) -> Option<Path> {
+        let key = self.find_tcp(tuple)?;
+        let serial = self.tcp.get(key)?.serial;
+        Some(Path::Tcp { key, serial })
     }
 
     /// Closes a connection after its last words, as far as the kernel takes them.

@@ -95,6 +95,8 @@ impl Worker {
                 self.counters.panics += 1;
                 self.close_peer(slot, CloseCause::Panic);
             }
+            // A connection that turns out to have ended has consequences as well.
+            self.flush_tcp();
             if self.dirty_rooms.is_empty() && self.dirty_peers.is_empty() {
                 break;
             }
@@ -105,7 +107,6 @@ impl Worker {
                 peer.runs = false;
             }
         }
-        self.flush_tcp();
         for at in 0..self.ports.udp.len() {
             self.watch_udp(at);
         }
@@ -349,7 +350,7 @@ impl Worker {
     fn select_tuple(&mut self, slot: u32, tuple: TransportTuple) {
         let path = match tuple.protocol {
             Protocol::Udp => destination(&self.ports.udp, &tuple).map(Path::Udp),
-            Protocol::Tcp => self.ports.find_tcp(&tuple).map(Path::Tcp),
+            Protocol::Tcp => self.ports.tcp_path(&tuple),
         };
         let Some(peer) = self.tables.peer_mut(slot) else {
             return;
@@ -365,35 +366,36 @@ impl Worker {
     }
 
     pub(super) fn flush_tcp(&mut self) {
-        let mut dirty = std::mem::take(&mut self.ports.tcp_dirty);
-        for key in dirty.drain(..) {
+        while let Some(key) = self.ports.tcp_dirty.pop() {
             let Some(tcp) = self.ports.tcp.get_mut(key) else {
                 continue;
             };
             tcp.dirty = false;
             self.ports.tcp_syscalls += 1;
-            let drained = match tcp.connection.flush() {
-                Ok(drained) => drained,
-                Err(ended) => {
-                    self.end_tcp(key, &ended);
-                    continue;
-                }
-            };
-            if std::mem::replace(&mut tcp.blocked, !drained) == drained {
-                let interest = if drained {
-                    Interest::READ
-                } else {
-                    Interest::BOTH
-                };
-                let fd = tcp.connection.as_raw_fd();
-                if let Err(error) = self.epoll.modify(fd, Token::Tcp(key).to_u64(), interest) {
-                    self.end_tcp(key, &Ended::Io(error));
-                }
+            match tcp.connection.flush() {
+                Ok(drained) => self.watch_tcp(key, !drained),
+                Err(ended) => self.end_tcp(key, &ended),
             }
         }
-        // What ending a connection caused comes with the next turn.
-        dirty.append(&mut self.ports.tcp_dirty);
-        self.ports.tcp_dirty = dirty;
+    }
+
+    /// Asks to be told when a blocked connection takes more, and no longer when it does.
+    fn watch_tcp(&mut self, key: usize, blocked: bool) {
+        let Some(tcp) = self.ports.tcp.get_mut(key) else {
+            return;
+        };
+        if std::mem::replace(&mut tcp.blocked, blocked) == blocked {
+            return;
+        }
+        let interest = if blocked {
+            Interest::BOTH
+        } else {
+            Interest::READ
+        };
+        let fd = tcp.connection.as_raw_fd();
+        if let Err(error) = self.epoll.modify(fd, Token::Tcp(key).to_u64(), interest) {
+            self.end_tcp(key, &Ended::Io(error));
+        }
     }
 
     pub(super) fn mark_tcp(&mut self, key: usize) {
@@ -434,6 +436,7 @@ impl Worker {
     /// Once a second while there is anything to count.
     fn keep_house(&mut self) {
         self.end_unverified_tcp();
+        self.resume_listeners();
         self.publish();
         self.tell_drops();
         self.counters.longest_turn = Duration::ZERO;

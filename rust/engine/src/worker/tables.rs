@@ -56,8 +56,11 @@ pub struct Peer {
 pub enum Path {
     None,
     Udp(Destination),
-    /// Key of its connection.
-    Tcp(usize),
+    /// A connection, and which of the key's tenants it is: keys are used again.
+    Tcp {
+        key: usize,
+        serial: u64,
+    },
 }
 
 impl Path {
@@ -65,7 +68,7 @@ impl Path {
         match self {
             Path::None => None,
             Path::Udp(_) => Some(Protocol::Udp),
-            Path::Tcp(_) => Some(Protocol::Tcp),
+            Path::Tcp { .. } => Some(Protocol::Tcp),
         }
     }
 }
