@@ -48,9 +48,10 @@ class KeyStore:
             return self._add(name)
 
     def create_first(self, name: str) -> str | None:
-        """Makes a key if there is none yet, and returns its text."""
+        """Makes a key if there is none yet, and returns its text. A file that cannot be used is an error here already."""
         with self._locked():
             if self._path.exists():
+                self._read()
                 return None
             return self._add(name)[1]
 

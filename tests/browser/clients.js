@@ -71,6 +71,31 @@ window.play = async ({ name, url, token, video = true, audio = true, chat = fals
   return { resource: session.resource, etag: session.etag, answer: session.answer };
 };
 
+// ICE restart (RFC 9725 section 4.3.3); resolves to the status and the new tag.
+window.restart = async (name, token, tag) => {
+  const session = window.sessions[name];
+  const { pc } = session;
+  await pc.setLocalDescription(await pc.createOffer({ iceRestart: true }));
+  const line = (sdp, start) => sdp.split("\r\n").find((each) => each.startsWith(start));
+  const { sdp } = pc.localDescription;
+  const fragment = ["a=ice-ufrag:", "a=ice-pwd:", "m=", "a=mid:"].map((start) => line(sdp, start)).join("\r\n") + "\r\n";
+  const response = await fetch(session.resource, {
+    method: "PATCH",
+    headers: { "content-type": "application/trickle-ice-sdpfrag", authorization: `Bearer ${token}`, "if-match": tag },
+    body: fragment,
+  });
+  if (response.status !== 200) {
+    await pc.setLocalDescription({ type: "rollback" });
+    return [response.status, null];
+  }
+  const fresh = await response.text();
+  const answer = session.answer.replace(/^a=ice-ufrag:.*$/gm, line(fresh, "a=ice-ufrag:"))
+    .replace(/^a=ice-pwd:.*$/gm, line(fresh, "a=ice-pwd:"));
+  await pc.setRemoteDescription({ type: "answer", sdp: answer });
+  session.answer = answer;
+  return [response.status, response.headers.get("etag")];
+};
+
 // Everything that the tests ask of a session, as plain values.
 window.look = async (name) => {
   const { pc, element, messages } = window.sessions[name];

@@ -97,6 +97,10 @@ class Tab:
     def leave(self, name: str, token: str) -> int:
         return self.page.evaluate("([n, t]) => leave(n, t)", [name, token])
 
+    def restart(self, name: str, token: str, tag: str) -> tuple[int, str | None]:
+        status, fresh = self.page.evaluate("([n, t, e]) => restart(n, t, e)", [name, token, tag])
+        return status, fresh
+
     def until(self, name: str, condition: str, timeout_s: float = 20) -> dict[str, Any]:
         """Waits until ``condition``, a JavaScript expression over the look ``s``, holds; returns that look."""
         script = f"async n => {{ const s = await look(n); return [s, Boolean({condition})]; }}"

@@ -1,5 +1,6 @@
 """Chromium behind a link that loses, throttles or changes its address."""
 
+import json
 import re
 import time
 
@@ -99,3 +100,25 @@ def test_an_outage_of_three_seconds_needs_no_renegotiation(tab, node, link):
     before = receiver.look("p")["inbound"]["video"]["framesDecoded"]
     relay.set()
     receiver.until("p", f"s.inbound.video.framesDecoded > {before + 60}")
+
+
+def test_a_player_that_is_gone_without_a_word_is_forgotten(tab, node, link):
+    token = node.token("gone")
+    sender, receiver = tab(), tab()
+    sender.publish("gone", "ann", token)
+    relay = link(media_port(node))
+    receiver.play("p", "gone", "ann", token, rewrite=through(relay))
+    receiver.until("p", DECODING)
+    assert sessions(node, "gone") == ["play", "publish"]
+    relay.set(cut=True)
+    deadline = time.monotonic() + 50  # consent ends after 30 s (RFC 7675)
+    while sessions(node, "gone") != ["publish"]:
+        assert time.monotonic() < deadline, "the session is still there"
+        receiver.page.wait_for_timeout(500)
+
+
+def sessions(node, room: str) -> list[str]:
+    """Kinds of a room's sessions, as the node tells them."""
+    status, _, body = node.request("GET", f"/api/v1/rooms/{room}/stats", token=node.ready["api_key"])
+    assert status == 200
+    return sorted(session["kind"] for session in json.loads(body)["sessions"])

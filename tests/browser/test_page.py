@@ -47,7 +47,7 @@ def plays(page: Page, name: str) -> None:
     expect(tile(page, name)).to_be_visible(timeout=SEEN_MS)
     script = """async name => {
         const video = document.querySelector(`article[aria-label="${name}"] video`);
-        if (!video?.videoWidth || video.paused) return false;
+        if (!video?.videoWidth || getComputedStyle(video).visibility === "hidden" || video.paused) return false;
         const before = video.currentTime;
         await new Promise(done => setTimeout(done, 300));
         return video.currentTime > before && video.srcObject.getAudioTracks().some(track => !track.muted);

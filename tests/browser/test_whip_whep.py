@@ -84,3 +84,22 @@ def test_leaving_ends_the_session_once(tab, node):
     path = session["resource"].removeprefix(node.url)
     assert sender.leave("ann", token) == 200
     assert node.request("DELETE", path, token=token)[0] == 404
+
+
+def test_ice_restarts_while_media_goes_on(tab, node):
+    token = node.token("restart")
+    sender, receiver = tab(), tab()
+    published = sender.publish("restart", "ann", token)
+    played = receiver.play("p", "restart", "ann", token)
+    receiver.until("p", DECODING)
+    for who, name, tag in ((receiver, "p", played["etag"]), (sender, "ann", published["etag"])):
+        status, fresh = who.restart(name, token, tag)
+        assert status == 200
+        assert fresh not in {None, tag}
+        assert who.restart(name, token, tag)[0] == 412  # of the ICE session that is over
+        before = receiver.look("p")["inbound"]["video"]["framesDecoded"]
+        receiver.until("p", f"s.inbound.video.framesDecoded > {before + 30}")
+        assert who.restart(name, token, "*")[0] == 200
+        before = receiver.look("p")["inbound"]["video"]["framesDecoded"]
+        receiver.until("p", f"s.inbound.video.framesDecoded > {before + 30}")
+        assert who.look(name)["state"] == "connected"
