@@ -212,46 +212,46 @@ impl Bound {
                     name: "media_port",
                     reason: "leaves no port number for every worker".to_owned(),
                 })?;
-            return Self::on(config, port).map_err(Error::io(&format!("media port {port}")));
+            return Self::on(config, port);
         }
-        let mut last = std::io::Error::other("no free port");
+        let mut last = Error::io("media port")(std::io::Error::other("no free port"));
         for _ in 0..PORT_TRIES {
             match Self::on(config, 0) {
                 Ok(bound) => return Ok(bound),
                 Err(error) => last = error,
             }
         }
-        Err(Error::io("media port")(last))
+        Err(last)
     }
 
     /// With port 0 the first address chooses the number; the others may find it taken.
-    fn on(config: &Config, port: u16) -> std::io::Result<Self> {
+    fn on(config: &Config, port: u16) -> Result<Self, Error> {
         let mut bound = Self {
             port,
             udp: Vec::new(),
             listeners: Vec::new(),
         };
         for ip in &config.listen_ips {
+            let refused = |error| Error::io(&format!("media port {} on {ip}", bound.port))(error);
             let socket = match UdpSocket::bind(SocketAddr::new(*ip, bound.port), config.offload) {
                 Ok(socket) => socket,
                 Err(error) if ip.is_ipv6() && ip.is_unspecified() && no_family(&error) => {
                     tracing::info!("this machine has no IPv6");
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(refused(error)),
             };
-            bound.port = socket.local().port();
+            let port = socket.local().port();
             if config.tcp {
-                bound
-                    .listeners
-                    .push(tcp::listen(SocketAddr::new(*ip, bound.port))?);
+                let listener = tcp::listen(SocketAddr::new(*ip, port)).map_err(refused)?;
+                bound.listeners.push(listener);
             }
+            bound.port = port;
             bound.udp.push(socket);
         }
         if bound.udp.is_empty() {
-            return Err(std::io::Error::other(
-                "none of the listen addresses is usable",
-            ));
+            let none = std::io::Error::other("none of the listen addresses is usable");
+            return Err(Error::io("media port")(none));
         }
         Ok(bound)
     }
