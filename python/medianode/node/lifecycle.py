@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ async def run_node(
     settings: NodeSettings, ready: Callable[[Node], None], core_factory: CoreFactory = native_core
 ) -> int:
     """Runs a node until SIGTERM or SIGINT; returns the exit status. A second signal cuts the goodbyes short."""
+    _raise_descriptor_limit()
     stop = asyncio.Event()
     again = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -65,3 +67,9 @@ async def _run(
         except TimeoutError:
             pass
     log.info("stopped")
+
+
+def _raise_descriptor_limit() -> None:
+    """Allows as many descriptors as the system lets us have: our own limits on connections are to act first."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

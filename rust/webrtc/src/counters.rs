@@ -21,6 +21,8 @@ pub struct TransportCounters {
     /// Answers not sent because too many wait.
     pub stun_answers_dropped: u64,
     pub stun_requests: u64,
+    /// Genuine checks that another address had brought before.
+    pub stun_replayed: u64,
     pub tuples_replaced: u64,
     /// Does not frame as DTLS records, or not as records of this session.
     pub dtls_malformed: u64,
@@ -62,6 +64,7 @@ impl TransportCounters {
             stun_unknown_attributes,
             stun_answers_dropped,
             stun_requests,
+            stun_replayed,
             tuples_replaced,
             dtls_malformed,
             dtls_plaintext,

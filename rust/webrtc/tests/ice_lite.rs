@@ -184,6 +184,21 @@ fn follows_the_newest_nomination() {
 }
 
 #[test]
+fn a_check_repeated_from_another_address_moves_nothing() {
+    let mut node = Node::new();
+    let local = ice("node");
+    let username = format!("{}:peer", local.username_fragment);
+    let check = node.request(&username, &local.password, IceRole::Controlling(1), true);
+    assert!(node.deliver(tuple(1), &check, &local.password).is_some());
+    assert!(node.deliver(tuple(2), &check, &local.password).is_none());
+    assert!(node.deliver(tuple(1), &check, &local.password).is_some());
+    assert_eq!(node.transport.selected_tuple(), Some(tuple(1)));
+    assert_eq!(node.transport.counters().stun_replayed, 1);
+    node.check(&local, tuple(2), true);
+    assert_eq!(node.transport.selected_tuple(), Some(tuple(2)));
+}
+
+#[test]
 fn prefers_udp_until_it_goes_quiet() {
     let mut node = Node::new();
     node.check(&ice("node"), tcp(1), true);

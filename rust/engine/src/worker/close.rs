@@ -161,10 +161,10 @@ impl Worker {
     }
 }
 
-/// One line for a session's end; no address in it.
+/// The transport's part of a session's end; the control plane writes the session's line.
 fn summarise(peer: &Peer, cause: CloseCause, now: std::time::Instant) {
     let seconds = |since: std::time::Instant| now.saturating_duration_since(since).as_secs();
-    tracing::info!(
+    tracing::debug!(
         transport = peer.id.0,
         name = %peer.name,
         ?cause,
@@ -175,7 +175,7 @@ fn summarise(peer: &Peer, cause: CloseCause, now: std::time::Instant) {
         dtls = peer.connected.map(|(.., version)| version),
         bytes_received = peer.traffic.bytes_received,
         bytes_sent = peer.traffic.bytes_sent,
-        "session ended"
+        "transport ended"
     );
 }
 

@@ -32,6 +32,8 @@ pub struct IceLite {
     /// Last authenticated check on any tuple; none before the first and after consent was lost.
     last_check: Option<Instant>,
     answers: VecDeque<Answer>,
+    /// Checks that verified lately, with the tuple that brought them first.
+    recent: VecDeque<(TransactionId, TransportTuple)>,
     events: VecDeque<IceEvent>,
 }
 
@@ -57,6 +59,8 @@ enum Verdict {
 
 /// Answers that wait to be polled at most; peers send a handful of checks at once.
 const MAX_ANSWERS: usize = 32;
+/// Checks remembered against replay from another address: a minute of one client's.
+const MAX_RECENT: usize = 32;
 /// A UDP path checked this recently is not given up for TCP.
 const UDP_FRESH: Duration = Duration::from_secs(5);
 /// RFC 8445 section 7.3.1.1.
@@ -81,6 +85,7 @@ impl IceLite {
             nominations: 0,
             last_check: None,
             answers: VecDeque::new(),
+            recent: VecDeque::new(),
             events: VecDeque::new(),
         }
     }
@@ -147,6 +152,10 @@ impl IceLite {
             counters.stun_unexpected += 1;
             return;
         };
+        if self.is_replayed(transaction_id, tuple) {
+            counters.stun_replayed += 1;
+            return;
+        }
         counters.stun_requests += 1;
         let verdict = if !unknown.is_empty() {
             counters.stun_unknown_attributes += 1;
@@ -230,6 +239,19 @@ impl IceLite {
             }
         }
         None
+    }
+
+    /// Whether this check came from another address before: somebody on the way repeats it, or a NAT rebound between a check and its
+    /// repetition, and then the next check brings the new address.
+    fn is_replayed(&mut self, id: TransactionId, tuple: TransportTuple) -> bool {
+        if let Some((_, first)) = self.recent.iter().find(|(known, _)| *known == id) {
+            return *first != tuple;
+        }
+        if self.recent.len() >= MAX_RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((id, tuple));
+        false
     }
 
     fn accept(
