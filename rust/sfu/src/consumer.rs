@@ -2,6 +2,7 @@
 //! timestamps, descriptors, headers, repeats; refuses to know sockets and who else consumes.
 
 use crate::bwe::Estimator;
+use crate::error::Error;
 use crate::extension::{self, CARRIED, Carried, DEPENDENCY_DESCRIPTOR};
 use crate::feedback::Feedback;
 use crate::frames::FrameChooser;
@@ -15,7 +16,6 @@ use crate::producer::{Again, MAX_CODECS, NegotiatedCodec, Pending, Producer};
 use crate::rate::RateMeter;
 use crate::report::{self, SenderClock};
 use crate::rewrite::{SequenceMap, TimestampMap, Vp8Prefix, Vp8Rewriter};
-use crate::router::Error;
 use crate::rtp::{Header, HeaderWriter, RtpView};
 use crate::select::{Decision, Selector};
 use crate::sink::{Outgoing, PacketClass, Sink};

@@ -1,7 +1,7 @@
 //! Header extensions of one leg. Owns which id means what and which values are carried over; refuses to know their contents.
 
+use crate::error::Error;
 use crate::params::{HeaderExtension, extension_uri};
-use crate::router::Error;
 use crate::rtp::RtpView;
 
 /// Extensions of one side.

@@ -8,6 +8,7 @@ mod bwe;
 pub mod cache;
 pub mod codec;
 mod consumer;
+mod error;
 mod extension;
 mod fanout;
 pub mod feedback;
@@ -35,9 +36,10 @@ pub mod speaker;
 pub mod stats;
 pub mod twcc;
 
+pub use error::Error;
 pub use id::{
     ConsumerId, DataConsumerId, DataProducerId, ProducerId, RouterId, TransportId, TransportKey,
 };
 pub use layer::Layer;
-pub use router::{Error, Router, RouterEvent, RouterLimits};
+pub use router::{Router, RouterEvent, RouterLimits};
 pub use sink::{Outgoing, PacketClass, Sink};

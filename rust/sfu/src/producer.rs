@@ -2,12 +2,12 @@
 
 use crate::cache::Ring;
 use crate::codec::{Codec, DependencyDescriptor, DependencyState, Vp8Descriptor};
+use crate::error::Error;
 use crate::keyframe::KeyframeRequester;
 use crate::nack::NackGenerator;
 use crate::params::{CodecParameters, Encoding, MediaKind, RtpParameters};
 use crate::rate::RateMeter;
 use crate::report::{Reception, SenderClock};
-use crate::router::Error;
 use crate::rtp::Unwrapper;
 use crate::select::PacketInfo;
 use crate::stats::InboundStats;

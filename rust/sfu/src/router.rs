@@ -20,22 +20,7 @@ use crate::select::Demand;
 use crate::speaker::SpeakerObserver;
 use crate::stats::{ConsumerStats, LegStats, ProducerStats, RouterStats};
 use crate::twcc::Recorder;
-use crate::{ConsumerId, Layer, ProducerId, TransportId, TransportKey};
-
-/// Why a request cannot be done.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    #[error("{0} is not known here")]
-    UnknownId(&'static str),
-    #[error("{0} exists already")]
-    Exists(&'static str),
-    #[error("unsupported: {0}")]
-    Incompatible(String),
-    #[error("invalid: {0}")]
-    Invalid(String),
-    #[error("limit reached: {0}")]
-    Limit(&'static str),
-}
+use crate::{ConsumerId, Error, Layer, ProducerId, TransportId, TransportKey};
 
 /// Bounds of one router.
 #[derive(Clone, Debug)]
