@@ -6,28 +6,15 @@ import sys
 from dataclasses import asdict
 
 from medianode.cli import options
-from medianode.cli.options import settings_from
 from medianode.node.doctor import examine
+from medianode.settings import NodeSettings
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
-def doctor(
-    http: options.Http = None,
-    media_port: options.MediaPort = None,
-    announced_ip: options.AnnouncedIp = None,
-    listen_ip: options.ListenIp = None,
-    data_dir: options.DataDir = None,
-    config: options.Config = None,
-    tls_cert: options.TlsCert = None,
-    tls_key: options.TlsKey = None,
-    trusted_proxy: options.TrustedProxy = None,
-    json_document: options.Json = False,
-) -> None:
+@options.with_settings
+def doctor(settings: NodeSettings, json_document: options.Json = False) -> None:
     """Checks this machine with these settings. Exit status 1 when a check fails; warnings do not count."""
-    settings = settings_from(
-        config, data_dir, http, media_port, announced_ip, listen_ip, tls_cert, tls_key, trusted_proxy
-    )
     findings = asyncio.run(examine(settings))
     failed = any(finding.state == "fail" for finding in findings)
     if json_document:

@@ -1,7 +1,10 @@
 """Options that several commands share, and what they become in the settings."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,32 +41,41 @@ LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def settings_from(
-    config: Path | None = None,
-    data_dir: Path | None = None,
-    http: str | None = None,
-    media_port: int | None = None,
-    announced_ip: list[str] | None = None,
-    listen_ip: list[str] | None = None,
-    tls_cert: Path | None = None,
-    tls_key: Path | None = None,
-    trusted_proxy: list[str] | None = None,
-    workers: int | None = None,
-    log_format: str | None = None,
-    log_level: str | None = None,
-) -> NodeSettings:
-    """Reads the settings with these flags on top."""
-    flags = {
-        "data_dir": data_dir,
-        "http": http,
-        "media_port": media_port,
-        "announced_ips": announced_ip,
-        "listen_ips": listen_ip,
-        "tls_cert": tls_cert,
-        "tls_key": tls_key,
-        "trusted_proxies": trusted_proxy,
-        "workers": workers,
-        "log_format": log_format,
-        "log_level": log_level,
-    }
-    return load(flags, config)
+# Name of an option's parameter, its type, and the setting that it becomes.
+_SETTINGS: tuple[tuple[str, Any, str], ...] = (
+    ("data_dir", DataDir, "data_dir"),
+    ("http", Http, "http"),
+    ("media_port", MediaPort, "media_port"),
+    ("announced_ip", AnnouncedIp, "announced_ips"),
+    ("listen_ip", ListenIp, "listen_ips"),
+    ("tls_cert", TlsCert, "tls_cert"),
+    ("tls_key", TlsKey, "tls_key"),
+    ("trusted_proxy", TrustedProxy, "trusted_proxies"),
+    ("workers", Workers, "workers"),
+    ("log_format", LogFormat, "log_format"),
+    ("log_level", LogLevel, "log_level"),
+)
+
+
+def settings_from(config: Path | None = None, data_dir: Path | None = None) -> NodeSettings:
+    """Reads the settings for a command that needs to know little more than where the data are."""
+    return load({"data_dir": data_dir}, config)
+
+
+def with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command every option of the node, handed over as one argument ``settings``."""
+
+    @functools.wraps(command)
+    def with_options(config: Path | None = None, **values: object) -> None:
+        flags = {setting: values.pop(name, None) for name, _, setting in _SETTINGS}
+        command(load(flags, config), **values)
+
+    own = list(inspect.signature(command).parameters.values())[1:]
+    shared = [("config", Config)] + [(name, kind) for name, kind, _ in _SETTINGS]
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in shared
+    ] + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return with_options

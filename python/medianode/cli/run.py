@@ -7,41 +7,14 @@ import sys
 
 from medianode import __version__, log
 from medianode.cli import options
-from medianode.cli.options import settings_from
 from medianode.node.build import INVITE_ROOM, Node
 from medianode.node.lifecycle import run_node
+from medianode.settings import NodeSettings
 
 
-def run(
-    http: options.Http = None,
-    media_port: options.MediaPort = None,
-    announced_ip: options.AnnouncedIp = None,
-    listen_ip: options.ListenIp = None,
-    data_dir: options.DataDir = None,
-    config: options.Config = None,
-    tls_cert: options.TlsCert = None,
-    tls_key: options.TlsKey = None,
-    trusted_proxy: options.TrustedProxy = None,
-    workers: options.Workers = None,
-    log_format: options.LogFormat = None,
-    log_level: options.LogLevel = None,
-    json_line: options.Json = False,
-) -> None:
+@options.with_settings
+def run(settings: NodeSettings, json_line: options.Json = False) -> None:
     """Runs the node."""
-    settings = settings_from(
-        config,
-        data_dir,
-        http,
-        media_port,
-        announced_ip,
-        listen_ip,
-        tls_cert,
-        tls_key,
-        trusted_proxy,
-        workers,
-        log_format,
-        log_level,
-    )
     log.configure(settings.log_format, settings.log_level)
 
     def ready(node: Node) -> None:
