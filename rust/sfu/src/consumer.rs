@@ -14,6 +14,7 @@ use crate::nack::AnswerGate;
 use crate::params::{MediaKind, RtpParameters};
 use crate::producer::{Again, MAX_CODECS, NegotiatedCodec, Pending, Producer};
 use crate::rate::RateMeter;
+use crate::replay::Replay;
 use crate::report::{self, SenderClock};
 use crate::rewrite::{SequenceMap, TimestampMap, Vp8Prefix, Vp8Rewriter};
 use crate::rtp::{Header, HeaderWriter, RtpView};
@@ -91,6 +92,8 @@ pub(crate) struct Consumer {
     frames: Box<FrameChooser>,
     /// Encoding and number of the packet where the current source began, if in the running batch its followers come again.
     entered: Option<(u8, u64)>,
+    /// Catches up with what was sent since the last key frame.
+    pub(crate) replay: Option<Replay>,
     /// The stream cannot be decoded any more without a key frame.
     pub(crate) broken: bool,
     rtx_seq: u64,
@@ -174,6 +177,7 @@ impl Consumer {
             frame_number: FrameNumbers::default(),
             frames: Box::default(),
             entered: None,
+            replay: None,
             broken: false,
             rtx_seq,
             history: History::new(
@@ -236,6 +240,7 @@ impl Consumer {
             *own = best.or_else(any).map_or(NO_CODEC, |at| at as u8);
         }
         self.selector.reset();
+        self.replay = None;
         self.repeats.clear();
     }
 
@@ -268,7 +273,7 @@ impl Consumer {
     }
 
     /// Remembers how the current source's clock lies in the output.
-    fn anchor_to(&mut self, producer: &Producer) {
+    pub(crate) fn anchor_to(&mut self, producer: &Producer) {
         let Some(current) = self.selector.encoding() else {
             return;
         };
@@ -446,11 +451,13 @@ impl Consumer {
             self.anchor = Some((clock.local_us, self.timestamps.lookup(clock.rtp)));
         }
         let rate = self.clock_rate();
+        let behind = self.replay.and_then(|replay| replay.newest_timestamp(item));
+        let newest = behind.unwrap_or(item.timestamp);
         let reference = self
             .anchor
             .zip(encoding(item.encoding).and_then(|new| new.clock.as_ref()))
             .map(|((local_us, out), clock)| {
-                let ticks = i64::from(item.timestamp.wrapping_sub(clock.rtp).cast_signed());
+                let ticks = i64::from(newest.wrapping_sub(clock.rtp).cast_signed());
                 let captured_us = clock
                     .local_us
                     .saturating_add(report::ticks_to_us(ticks, rate));
@@ -458,7 +465,8 @@ impl Consumer {
                     report::us_to_ticks(captured_us.saturating_sub(local_us), rate) as u32,
                 )
             });
-        self.timestamps.switch(item.timestamp, now_us, reference);
+        self.timestamps.switch(newest, now_us, reference);
+        self.timestamps.catch_up(item.timestamp, newest);
         self.seq.switch(item.seq, 0);
         self.vp8.switch();
         self.frame_number.switched = true;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::consumer::Egress;
 use crate::ingest::ACTIVE_US;
 use crate::params::MediaKind;
+use crate::replay::STEP_US;
 use crate::router::Router;
 use crate::rtp::extension;
 use crate::sink::Sink;
@@ -53,16 +54,22 @@ impl Router {
             header: &mut self.header,
         };
         let mut changed = false;
+        leg.replays = false;
         for &at in &leg.consumers {
             let consumer = &mut self.consumers[at];
             let Some(producer) = consumer.producer.map(|producer| &self.producers[producer]) else {
                 continue;
             };
-            if producer.pending.is_empty() && consumer.repeats.is_empty() {
+            let replay = consumer.replay;
+            if producer.pending.is_empty() && consumer.repeats.is_empty() && replay.is_none() {
                 continue;
             }
+            consumer.replay(&mut egress, producer);
+            leg.replays |= consumer.replay.is_some();
             for item in &producer.pending {
-                consumer.handle(&mut egress, item, producer);
+                if !replay.is_some_and(|replay| replay.covers(item)) {
+                    consumer.handle(&mut egress, item, producer);
+                }
             }
             if !consumer.repeats.is_empty() {
                 let mut repeats = std::mem::take(&mut consumer.repeats);
@@ -92,6 +99,9 @@ impl Router {
         }
         let resting = leg.active_until_us < now_us;
         leg.active_until_us = now_us + ACTIVE_US;
+        if leg.replays {
+            self.wake_leg(index, now_us + STEP_US);
+        }
         if resting || changed {
             self.wake_leg(index, now_us);
         }

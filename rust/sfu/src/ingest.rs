@@ -211,6 +211,9 @@ impl Router {
         let (mut pending, told) = producer.describe(encoding_index, codec_index, seq, packet, view);
         pending.restart = restart;
         let encoding = &mut producer.encodings[encoding_index];
+        if producer.kind == MediaKind::Video && !producer.paused {
+            encoding.gop.record(now_us, pending, newest);
+        }
         encoding.measure(now_us, packet.len(), &told);
         if told.keyframe && producer.kind == MediaKind::Video {
             encoding.stats.key_frames += 1;

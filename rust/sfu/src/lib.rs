@@ -24,6 +24,7 @@ pub mod nack;
 pub mod params;
 mod producer;
 mod rate;
+mod replay;
 mod report;
 pub mod rewrite;
 mod router;

@@ -7,6 +7,7 @@ use crate::keyframe::KeyframeRequester;
 use crate::nack::NackGenerator;
 use crate::params::{CodecParameters, Encoding, MediaKind, RtpParameters};
 use crate::rate::RateMeter;
+use crate::replay::Gop;
 use crate::report::{Reception, SenderClock};
 use crate::rtp::Unwrapper;
 use crate::select::PacketInfo;
@@ -171,6 +172,7 @@ pub(crate) struct ProducerEncoding {
     /// No earlier is the start of a key frame that comes late made up for again.
     pub(crate) catch_up_us: u64,
     pub(crate) ring: Ring,
+    pub(crate) gop: Gop,
     pub(crate) reception: Reception,
     pub(crate) nack: NackGenerator,
     pub(crate) keyframe: KeyframeRequester,
@@ -200,6 +202,7 @@ impl ProducerEncoding {
             started: false,
             catch_up_us: 0,
             ring: Ring::new(ring_packets),
+            gop: Gop::default(),
             reception: Reception::default(),
             nack: NackGenerator::default(),
             keyframe: KeyframeRequester::default(),

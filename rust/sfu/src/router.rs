@@ -191,6 +191,7 @@ impl Router {
             schedule: Schedule::default(),
             active_until_us: 0,
             dirty: false,
+            replays: false,
             probe_packets_sent: 0,
         };
         let index = self.legs.insert(leg);
@@ -230,6 +231,10 @@ impl Router {
         }
         if ready {
             self.allocate(now_us, index);
+            for at in 0..self.legs[index].consumers.len() {
+                let consumer = self.legs[index].consumers[at];
+                self.begin_replay(now_us, consumer);
+            }
         }
         // Requests that could not go out wait for this.
         self.wake_leg(index, now_us);
@@ -340,6 +345,9 @@ impl Router {
             return Ok(());
         }
         let now_us = self.us(now);
+        for encoding in &mut self.producers[index].encodings {
+            encoding.gop.forget();
+        }
         for consumer in self.producers[index].consumers.clone() {
             // What came meanwhile is missing: all go on at a key frame.
             self.consumers[consumer].selector.reset();
@@ -649,6 +657,9 @@ impl Router {
 
     /// A consumer cannot go on without a key frame of what it waits for or is sent.
     pub(crate) fn want_keyframe(&mut self, now_us: u64, index: usize) {
+        if self.begin_replay(now_us, index) {
+            return;
+        }
         let consumer = &self.consumers[index];
         let Some(producer_index) = consumer
             .producer

@@ -110,7 +110,8 @@ impl Router {
             self.allocate(now_us, index);
         }
         let leg = &mut self.legs[index];
-        if leg.estimator.padding_due(now_us) > 0 && !std::mem::replace(&mut leg.dirty, true) {
+        let sends = leg.replays || leg.estimator.padding_due(now_us) > 0;
+        if sends && !std::mem::replace(&mut leg.dirty, true) {
             self.dirty_legs.push(index);
         }
         if let Some(at) = leg.estimator.probe_deadline(now_us) {

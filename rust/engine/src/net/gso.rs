@@ -18,8 +18,11 @@ pub const MAX_SEGMENTS: usize = 64;
 const MAX_RUN_BYTES: usize = 65_000;
 /// Runs of one `sendmmsg`.
 const MAX_RUNS: usize = 64;
-/// The arena is sent when it holds this much: small enough that the kernel copies what is still in the core's cache.
-const FLUSH_BYTES: usize = 384 << 10;
+/// The arena is sent between two runs once it holds this much: a few runs a call, and few enough that sealing and the kernel's copy both
+/// find the arena in the core's nearest caches, burst after burst.
+const FLUSH_BYTES: usize = 64 << 10;
+/// A run that began just below [`FLUSH_BYTES`] ends below this.
+const CAPACITY: usize = FLUSH_BYTES + MAX_RUN_BYTES;
 /// Longest datagram that [`SendArena::room`] promises room for.
 pub const MAX_DATAGRAM: usize = 2048;
 /// Bytes that may wait for the kernel in one worker.
@@ -149,7 +152,7 @@ impl SendArena {
     /// For `sockets` sockets; `offload` says whether runs may be longer than one, `max_waiting` how many bytes of one owner may wait.
     pub fn new(sockets: usize, offload: bool, max_waiting: usize) -> Self {
         Self {
-            bytes: vec![0; FLUSH_BYTES + 2 * MAX_DATAGRAM].into_boxed_slice(),
+            bytes: vec![0; CAPACITY + MAX_DATAGRAM].into_boxed_slice(),
             used: 0,
             runs: Vec::with_capacity(MAX_RUNS + 1),
             messages: Messages::new(),
@@ -234,10 +237,22 @@ impl SendArena {
         });
     }
 
-    /// Nothing more may be built before [`SendArena::make_room`].
+    /// Sends what was built if that is much, before the next datagram, `owner`'s, is built. A run that this datagram may still join is
+    /// not cut.
     #[inline]
-    pub fn is_full(&self) -> bool {
-        self.used >= FLUSH_BYTES || self.runs.len() > MAX_RUNS
+    pub fn make_room(&mut self, owner: u32, sockets: &[UdpSocket]) {
+        if (self.used >= FLUSH_BYTES || self.runs.len() >= MAX_RUNS)
+            && (self.used >= CAPACITY || !self.grows(owner))
+        {
+            self.flush(sockets);
+        }
+    }
+
+    /// The last run may take another datagram of `owner`.
+    fn grows(&self, owner: u32) -> bool {
+        let open =
+            |run: &Run| !run.closed && run.owner == owner && run.len + run.segment <= MAX_RUN_BYTES;
+        self.runs.last().is_some_and(open)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -246,36 +261,11 @@ impl SendArena {
 
     /// Hands everything built to the kernel. What it does not take waits in order for [`SendArena::drain`].
     pub fn flush(&mut self, sockets: &[UdpSocket]) {
-        self.flush_first(self.runs.len(), sockets);
-        self.runs.clear();
-        self.used = 0;
-    }
-
-    /// Flushes a full arena, but keeps a run that has only just begun: it may still grow.
-    #[cold]
-    pub fn make_room(&mut self, sockets: &[UdpSocket]) {
-        let begun = self
-            .runs
-            .last()
-            .filter(|run| run.count == 1 && !run.closed)
-            .copied();
-        let Some(mut run) = begun else {
-            return self.flush(sockets);
-        };
-        self.flush_first(self.runs.len() - 1, sockets);
-        self.bytes.copy_within(run.start..run.start + run.len, 0);
-        run.start = 0;
-        self.used = run.len;
-        self.runs.clear();
-        self.runs.push(run);
-    }
-
-    fn flush_first(&mut self, end: usize, sockets: &[UdpSocket]) {
         let mut at = 0;
-        while at < end {
+        while at < self.runs.len() {
             let outlet = self.runs[at].destination.socket;
             let same = |r: &&Run| r.destination.socket == outlet;
-            let count = self.runs[at..end]
+            let count = self.runs[at..]
                 .iter()
                 .take_while(same)
                 .count()
@@ -286,6 +276,8 @@ impl SendArena {
                 _ => self.keep(at, count),
             };
         }
+        self.runs.clear();
+        self.used = 0;
     }
 
     /// One system call for `count` runs; how many of them are dealt with.
@@ -617,6 +609,34 @@ mod tests {
         let counters = pair.arena.counters();
         assert_eq!((counters.runs, counters.datagrams.video), (4, 125));
         assert_eq!(pair.received().len(), 125);
+    }
+
+    #[test]
+    fn sends_between_runs_what_is_enough_for_a_call() {
+        let mut pair = Pair::new("127.0.0.1");
+        let mut received = 0;
+        for owner in 0..40 {
+            for _ in 0..9 {
+                pair.arena.make_room(owner, &pair.sender);
+                pair.put(owner, 1240);
+            }
+            received += pair.received().len();
+        }
+        pair.arena.flush(&pair.sender);
+        received += pair.received().len();
+        let counters = pair.arena.counters();
+        assert_eq!((received, counters.runs, counters.syscalls), (360, 40, 7));
+    }
+
+    #[test]
+    fn an_endless_run_leaves_in_pieces() {
+        let mut pair = Pair::new("127.0.0.1");
+        for _ in 0..200 {
+            pair.arena.make_room(7, &pair.sender);
+            pair.put(7, 1240);
+            assert!(pair.arena.used < CAPACITY + MAX_DATAGRAM);
+        }
+        assert_eq!(pair.received().len(), 104);
     }
 
     #[test]

@@ -72,9 +72,7 @@ impl Ports {
     ) -> usize {
         let sent = match peer.path {
             Path::Udp(destination) if self.arena.admits(slot, class) => {
-                if self.arena.is_full() {
-                    self.arena.make_room(&self.udp);
-                }
+                self.arena.make_room(slot, &self.udp);
                 let room = self.arena.room();
                 match supervise::catch(|| build(peer.transport.secure(), room)) {
                     Ok(len) => len.inspect(|len| {

@@ -230,9 +230,7 @@ impl Worker {
         };
         self.blame = Blame::Peer(slot);
         loop {
-            if self.ports.arena.is_full() {
-                self.ports.arena.make_room(&self.ports.udp);
-            }
+            self.ports.arena.make_room(slot, &self.ports.udp);
             let room = self.ports.arena.room();
             let Some((tuple, len)) = peer.transport.poll_transmit(now, room) else {
                 return;

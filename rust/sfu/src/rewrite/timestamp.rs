@@ -14,6 +14,15 @@ pub struct TimestampMap {
     /// Highest output timestamp and when its first packet went out; the chosen start before any packet.
     last: Last,
     started: bool,
+    behind: Option<Behind>,
+}
+
+/// The source was joined in the past: from `first_in` on and for twice `lag` its clock runs at half its speed in the output, which is
+/// then where it would be without.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    first_in: u32,
+    lag: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +42,7 @@ impl TimestampMap {
                 at_us: 0,
             },
             started: false,
+            behind: None,
         }
     }
 
@@ -56,6 +66,15 @@ impl TimestampMap {
             }
         }
         self.offset = Some(first_out.wrapping_sub(first_in));
+        self.behind = None;
+    }
+
+    /// The packets of the source, with which [`TimestampMap::switch`] began at the present (`newest_in`), are sent from `first_in` on,
+    /// at twice the speed until they have caught up. A receiver sees a stream that is never ahead of its clock and never behind, so it
+    /// shows pictures as they come.
+    pub fn catch_up(&mut self, first_in: u32, newest_in: u32) {
+        let lag = newest_in.wrapping_sub(first_in);
+        self.behind = (lag > 0 && lag < 1 << 28).then_some(Behind { first_in, lag });
     }
 
     /// Output timestamp of a packet of the current source that is sent at `now_us`.
@@ -63,7 +82,13 @@ impl TimestampMap {
         if self.offset.is_none() {
             self.switch(input, now_us, None);
         }
-        let out = self.lookup(input);
+        let out = self.lookup(input).wrapping_add(self.correction(input));
+        let passed = self
+            .behind
+            .map(|behind| (behind, input.wrapping_sub(behind.first_in)));
+        if passed.is_some_and(|(behind, passed)| (4 * behind.lag..1 << 31).contains(&passed)) {
+            self.behind = None;
+        }
         if !self.started || diff32(out, self.last.out) > 0 {
             self.last = Last { out, at_us: now_us };
             self.started = true;
@@ -74,6 +99,19 @@ impl TimestampMap {
     /// Output timestamp of `input` without taking note of it, as for retransmissions.
     pub fn lookup(&self, input: u32) -> u32 {
         input.wrapping_add(self.offset.unwrap_or(0))
+    }
+
+    /// What [`TimestampMap::catch_up`] adds to the timestamp of a packet from the past.
+    fn correction(&self, input: u32) -> u32 {
+        let Some(Behind { first_in, lag }) = self.behind else {
+            return 0;
+        };
+        let passed = input.wrapping_sub(first_in);
+        if passed < 2 * lag {
+            lag - passed.div_ceil(2)
+        } else {
+            0
+        }
     }
 
     /// Highest output timestamp so far; none before the first packet.
@@ -126,6 +164,20 @@ mod tests {
         assert_eq!(map.lookup(777), 5_001);
         map.switch(777, 0, None);
         assert_eq!(map.lookup(777), 5_001);
+    }
+
+    #[test]
+    fn a_source_joined_in_the_past_is_at_the_present_after_as_long() {
+        let mut map = TimestampMap::new(90_000, 5_000);
+        map.switch(9_000, 0, None);
+        map.catch_up(0, 9_000);
+        let out = |map: &mut TimestampMap, input| map.map(input, 1);
+        assert_eq!((out(&mut map, 0), out(&mut map, 3_000)), (5_000, 6_500));
+        assert_eq!(out(&mut map, 17_999), 13_999);
+        assert_eq!(out(&mut map, 18_000), 14_000);
+        assert_eq!((out(&mut map, 21_000), map.lookup(9_000)), (17_000, 5_000));
+        map.switch(70_000, 1, None);
+        assert_eq!(map.map(70_001, 1), map.lookup(70_001));
     }
 
     #[test]
