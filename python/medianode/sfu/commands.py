@@ -42,6 +42,14 @@ class CreateWebRtcTransport:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateDirectTransport:
+    """Opens a transport without a network: what we say into it (``SendData``) and hear from it (``DataMessage``) is data alone."""
+
+    router: RouterId
+    transport: TransportId
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectTransport:
     """Tells the peer's DTLS role and fingerprints; media flows as soon as ICE and DTLS are done."""
 
@@ -162,11 +170,15 @@ class RequestKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class CreateDataProducer:
-    """Makes a channel of a transport a source: one that the peer opened, or a pre-negotiated one."""
+    """Makes a channel of a transport a source: one that the peer opened, or a pre-negotiated one.
+
+    A pre-negotiated channel may be named before the transport connects, and opens then. A direct transport has no channels: its
+    data producers take neither ``stream_id`` nor ``negotiated``.
+    """
 
     transport: TransportId
     data_producer: DataProducerId
-    stream_id: int
+    stream_id: int | None = None
     negotiated: ChannelParameters | None = None
 
 
@@ -182,7 +194,8 @@ class CreateDataConsumer:
     """Sends what a data producer receives into a channel.
 
     ``stream_id`` alone means a channel that the peer opened, ``channel`` alone a new one that the node opens, both together
-    a pre-negotiated one.
+    a pre-negotiated one. Several data consumers may send into one channel, which ends with the last of them if it is the
+    node's. One of a direct transport takes neither, and tells ``DataMessage``.
     """
 
     transport: TransportId
@@ -199,10 +212,23 @@ class CloseDataConsumer:
     data_consumer: DataConsumerId
 
 
+@dataclass(frozen=True, slots=True)
+class SendData:
+    """Sends one string from a data producer of a direct transport to all its data consumers.
+
+    Refused above 256 KiB; ``Overloaded`` while too many bytes wait. A data consumer that does not take it costs nobody else
+    anything.
+    """
+
+    data_producer: DataProducerId
+    payload: str
+
+
 Command = (
     CreateRouter
     | CloseRouter
     | CreateWebRtcTransport
+    | CreateDirectTransport
     | ConnectTransport
     | RestartIce
     | CloseTransport
@@ -222,6 +248,7 @@ Command = (
     | CloseDataProducer
     | CreateDataConsumer
     | CloseDataConsumer
+    | SendData
 )
 
 
