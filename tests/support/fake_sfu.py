@@ -24,13 +24,20 @@ from medianode.sfu.commands import (
     CreateConsumer,
     CreateDataConsumer,
     CreateDataProducer,
+    CreateDirectTransport,
     CreateProducer,
     CreateRouter,
     CreateWebRtcTransport,
     Done,
     IceReply,
+    PauseConsumer,
+    PauseProducer,
     Reply,
+    RequestKeyframe,
     RestartIce,
+    ResumeConsumer,
+    ResumeProducer,
+    SendData,
     SwitchConsumer,
     TransportReply,
 )
@@ -83,6 +90,8 @@ class FakeSfu:
         self.data_producers: dict[int, CreateDataProducer] = {}
         self.data_consumers: dict[int, CreateDataConsumer] = {}
         self.refuse: dict[type[Command], MedianodeError] = {}
+        self.sent: list[tuple[int, str]] = []
+        """What was said on direct transports."""
         self.restarts = 0
         self.faded: set[int] = set()
         """Transports whose peer is not heard any more, but not yet given up."""
@@ -177,6 +186,10 @@ class FakeSfu:
                     DTLS,
                     SCTP if sctp else None,
                 )
+            case CreateDirectTransport(router=router, transport=transport):
+                self._known(router, self.routers)
+                self._fresh(transport, self.transports)
+                self.transports[transport] = router
             case ConnectTransport(transport=transport, dtls=dtls):
                 self._known(transport, self.transports)
                 self.connected[transport] = dtls
@@ -190,7 +203,7 @@ class FakeSfu:
                 self._do_leg(command)
         return Done()
 
-    def _do_leg(self, command: Command) -> None:  # noqa: C901
+    def _do_leg(self, command: Command) -> None:  # noqa: C901, PLR0912
         match command:
             case CreateProducer(transport=transport, producer=producer):
                 self._known(transport, self.transports)
@@ -220,6 +233,17 @@ class FakeSfu:
             case CloseDataConsumer(data_consumer=data_consumer):
                 if self.data_consumers.pop(data_consumer, None) is not None:
                     self.tell(DataConsumerClosed(data_consumer, CloseCause.CLOSED))
+            case SendData(data_producer=data_producer, payload=payload):
+                self._known(data_producer, self.data_producers)
+                self.sent.append((data_producer, payload))
+            case PauseProducer(producer=number) | ResumeProducer(producer=number):
+                self._known(number, self.producers)
+            case (
+                PauseConsumer(consumer=number)
+                | ResumeConsumer(consumer=number)
+                | RequestKeyframe(consumer=number)
+            ):
+                self._known(number, self.consumers)
             case CloseProducer(producer=producer):
                 self._close_producer(producer, CloseCause.CLOSED)
             case CloseConsumer(consumer=consumer):

@@ -15,8 +15,10 @@ from medianode.keys import KeyStore
 from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
 from medianode.rooms.directory import Directory, RoomLimits
+from medianode.rooms.intake import Intake
+from medianode.rooms.members import Members
 from medianode.rooms.roles import Role, permissions_of
-from medianode.rooms.room import Player, Source, Target
+from medianode.rooms.room import Player, Publisher, Target
 from medianode.rooms.service import Media, RoomService
 from medianode.rooms.tokens import Grant
 from medianode.sfu.params import MediaKind
@@ -71,11 +73,11 @@ class World:
         what: Media = AV,
         role: Role = Role.GUEST,
         subject: str | None = None,
-    ) -> Source:
+    ) -> Publisher:
         opened = await self.rooms.publish(
             grant(peer, role, subject=subject), PeerName(peer), SourceLabel(label), what
         )
-        assert isinstance(opened.session, Source)
+        assert isinstance(opened.session, Publisher)
         return opened.session
 
     async def play(
@@ -107,11 +109,13 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     sfu, clock, ids = FakeSfu(), FakeClock(), IdSource()
     directory = Directory(sfu, ids, clock, RoomLimits())
     rooms = RoomService(sfu, directory, ids, clock)
+    members = Members(sfu, rooms, ids, clock)
     sdp = FakeSdp()
     keys = KeyStore(tmp_path, clock)
     services = Services(
         sfu=sfu,
         rooms=rooms,
+        members=members,
         publishing=Publishing(rooms, sdp),
         playing=Playing(rooms, sdp),
         mint=TokenMint(b"k" * 32, clock),
@@ -120,7 +124,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     )
     api_key = keys.create_first("test")
     assert api_key is not None
-    pump = asyncio.create_task(directory.run())
+    pump = asyncio.create_task(Intake(sfu, directory, members).run())
     transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
         yield World(sfu, clock, rooms, services, http, api_key)

@@ -19,6 +19,8 @@ from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
 from medianode.rest.server import HttpBinding, HttpServer
 from medianode.rooms.directory import Directory, RoomLimits
+from medianode.rooms.intake import Intake
+from medianode.rooms.members import Members
 from medianode.rooms.service import RoomService
 from medianode.settings import NodeSettings
 from medianode.settings.node import host_port
@@ -126,9 +128,11 @@ async def running_node(
         limits = RoomLimits(**settings.rooms.model_dump())
         directory = Directory(core.sfu, ids, clock, limits)
         rooms = RoomService(core.sfu, directory, ids, clock)
+        members = Members(core.sfu, rooms, ids, clock)
         services = Services(
             sfu=core.sfu,
             rooms=rooms,
+            members=members,
             publishing=Publishing(rooms, core.sdp),
             playing=Playing(rooms, core.sdp),
             mint=mint,
@@ -137,7 +141,7 @@ async def running_node(
         )
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
-        pump = asyncio.create_task(directory.run(), name="room events")
+        pump = asyncio.create_task(Intake(core.sfu, directory, members).run(), name="room events")
         try:
             await http.start()
             node = Node(settings, services, http, core.media_ports, announced, first_key)

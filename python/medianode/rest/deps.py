@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from medianode.errors import PermissionDenied, Unauthenticated
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
+from medianode.rooms.members import Members
 from medianode.rooms.service import RoomService
 from medianode.rooms.tokens import Grant, grant_of
 from medianode.sfu.interface import Sfu
@@ -40,6 +41,7 @@ class Services:
 
     sfu: Sfu
     rooms: RoomService
+    members: Members
     publishing: Publishing
     playing: Playing
     mint: TokenMint

@@ -42,6 +42,14 @@ class CreateWebRtcTransport:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateDirectTransport:
+    """Opens a place without a network for what the control plane itself says and hears in a room."""
+
+    router: RouterId
+    transport: TransportId
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectTransport:
     """Tells the peer's DTLS role and fingerprints; media flows as soon as ICE and DTLS are done."""
 
@@ -162,11 +170,11 @@ class RequestKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class CreateDataProducer:
-    """Makes a channel of a transport a source: one that the peer opened, or a pre-negotiated one."""
+    """Makes a channel of a transport a source: one the peer opened, or a pre-negotiated one; a direct transport has none."""
 
     transport: TransportId
     data_producer: DataProducerId
-    stream_id: int
+    stream_id: int | None = None
     negotiated: ChannelParameters | None = None
 
 
@@ -199,6 +207,14 @@ class CloseDataConsumer:
     data_consumer: DataConsumerId
 
 
+@dataclass(frozen=True, slots=True)
+class SendData:
+    """Sends one string from a data producer of a direct transport to all its data consumers."""
+
+    data_producer: DataProducerId
+    payload: str
+
+
 Command = (
     CreateRouter
     | CloseRouter
@@ -222,6 +238,8 @@ Command = (
     | CloseDataProducer
     | CreateDataConsumer
     | CloseDataConsumer
+    | CreateDirectTransport
+    | SendData
 )
 
 

@@ -137,6 +137,14 @@ class DataConsumerClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class DataMessage:
+    """A string for a data consumer of a direct transport."""
+
+    data_consumer: DataConsumerId
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Events were dropped because the reader was too slow; closures are never dropped."""
 
@@ -158,5 +166,6 @@ Event = (
     | DataChannelClosed
     | DataProducerClosed
     | DataConsumerClosed
+    | DataMessage
     | Lost
 )
