@@ -21,6 +21,7 @@ IMPORTERS = {
         "signalling/whip/trickle.py",
     },
     "jwt": {"jws.py"},
+    "aiohttp": {"outbound.py"},
     "uvicorn": {"rest/server.py"},
 }
 FOLDERS = {

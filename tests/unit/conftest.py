@@ -9,6 +9,11 @@ import httpx
 import pytest
 import structlog
 
+from medianode.history.database import Database
+from medianode.history.picture import picture
+from medianode.history.recorder import Recorder
+from medianode.history.retention import Retention
+from medianode.history.store import History
 from medianode.ids import IdSource, PeerName, RoomName, SourceLabel
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
@@ -22,8 +27,10 @@ from medianode.rooms.room import Player, Publisher, Target
 from medianode.rooms.service import Media, RoomService
 from medianode.rooms.tokens import Grant
 from medianode.sfu.params import MediaKind
+from medianode.signalling.huddle01.session import Conversations
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.webhooks.outbox import Outbox
 from tests.support.fake_sfu import DTLS, SCTP, FakeSdp, FakeSfu, rtp
 
 structlog.configure(
@@ -107,19 +114,29 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     sfu, clock, ids = FakeSfu(), FakeClock(), IdSource()
-    directory = Directory(sfu, ids, clock, RoomLimits())
+    database, kept = Database(tmp_path), Retention()
+    await database.open()
+    history = History(database, clock, kept)
+    directory = Directory(sfu, ids, clock, RoomLimits(), history)
     rooms = RoomService(sfu, directory, ids, clock)
     members = Members(sfu, rooms, ids, clock)
     sdp = FakeSdp()
+    mint = TokenMint(b"k" * 32, clock)
     keys = KeyStore(tmp_path, clock)
+    recorder = Recorder(
+        database, directory.announcer, clock, kept, lambda: picture(directory.rooms()), Outbox([], 1)
+    )
+    await recorder.start()
     services = Services(
         sfu=sfu,
         rooms=rooms,
-        members=members,
+        conversations=Conversations(members, mint, clock),
         publishing=Publishing(rooms, sdp),
         playing=Playing(rooms, sdp),
-        mint=TokenMint(b"k" * 32, clock),
+        mint=mint,
         keys=keys,
+        history=history,
+        recorder=recorder,
         ice_servers=(IceServerLink("turn:t.example:3478", "u", "c"), IceServerLink("stun:s.example")),
     )
     api_key = keys.create_first("test")
@@ -130,3 +147,5 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         yield World(sfu, clock, rooms, services, http, api_key)
     await sfu.close()
     await pump
+    await recorder.finish()
+    await database.close()

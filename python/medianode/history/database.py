@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from medianode.errors import Overloaded, StorageUnavailable
 from medianode.history.schema import VERSIONS
@@ -46,6 +46,13 @@ class Database:
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
         finally:
             self._waiting -= 1
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Closes the file after what is under way."""

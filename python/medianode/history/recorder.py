@@ -20,6 +20,8 @@ from medianode.rooms.announce import Announcer, Fact
 
 TEND_S = 10.0
 """How often the time is written down at which the node was last seen alive, and old things are forgotten."""
+FINISH_S = 2.0
+"""Time for the last facts to be written when the node stops."""
 
 Work = Callable[[Connection, float], list[Happening]]
 """The inside of a transaction, told the time."""
@@ -83,6 +85,8 @@ class Recorder:
         if self._tasks:
             following, tending = self._tasks
             tending.cancel()
+            await asyncio.wait([following], timeout=FINISH_S)
+            following.cancel()
             await asyncio.gather(following, tending, return_exceptions=True)
 
     async def _follow(self) -> None:

@@ -11,15 +11,19 @@ from medianode.errors import Conflict, LimitReached, MedianodeError, NotFound, W
 from medianode.ids import IdSource, RoomName, RouterId, SessionId, TransportId
 from medianode.rooms.announce import Announcer, RoomEnded
 from medianode.rooms.presence import Presence
+from medianode.rooms.records import RoomRecords
 from medianode.rooms.roles import Controls
 from medianode.rooms.room import Membership, Player, Publisher, Room, Session
 from medianode.rooms.sources import Sources
 from medianode.rooms.switching import Switching
-from medianode.sfu.commands import CloseRouter, CloseTransport, CreateRouter, Reply
+from medianode.sfu.commands import CloseRouter, CloseTransport, CreateRouter
 from medianode.sfu.interface import Sfu
 
 DEPARTED = 1024
 """Sessions that are remembered after their client hung up."""
+DELETED = "deleted"
+STOPPING = "the node is stopping"
+"""Why rooms end by the operator's doing."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +41,9 @@ class RoomLimits:
 class Directory:
     """Knows every room and every session, by all their names."""
 
-    def __init__(self, sfu: Sfu, ids: IdSource, clock: Clock, limits: RoomLimits) -> None:
+    def __init__(
+        self, sfu: Sfu, ids: IdSource, clock: Clock, limits: RoomLimits, records: RoomRecords
+    ) -> None:
         self.limits = limits
         self.announcer = Announcer()
         self.switching = Switching(sfu, ids)
@@ -46,8 +52,9 @@ class Directory:
         self._sfu = sfu
         self._ids = ids
         self._clock = clock
+        self._records = records
         self._rooms: dict[RoomName, Room] = {}
-        self._ready: dict[RouterId, Awaitable[Reply]] = {}
+        self._ready: dict[RouterId, Awaitable[object]] = {}
         self._routers: dict[RouterId, Room] = {}
         self._sessions: dict[SessionId, Session] = {}
         self._transports: dict[TransportId, Session] = {}
@@ -67,6 +74,10 @@ class Directory:
         if room is None:
             raise NotFound(f"there is no room {name}")
         return room
+
+    def find(self, name: RoomName) -> Room | None:
+        """Finds a room if it is open."""
+        return self._rooms.get(name)
 
     def room_of(self, router: RouterId) -> Room | None:
         """Finds the room of a router."""
@@ -117,6 +128,7 @@ class Directory:
         room = Room(name=name, router=self._ids.router(), permanent=permanent, created_at=self._clock.now())
         self._rooms[name] = room
         self._start_router(room)
+        self._ready[room.router] = asyncio.gather(self._ready[room.router], self._recall(room))
         log.info("room opened", room=name, permanent=permanent)
         try:
             await self._until_ready(room)
@@ -124,6 +136,12 @@ class Directory:
             self.end_room(room, "it could not be opened")
             raise
         return room
+
+    async def _recall(self, room: Room) -> None:
+        """Makes a room what it is remembered to be."""
+        record = await self._records.find(room.name)
+        if record is not None:
+            room.metadata, room.controls = record.metadata, Controls(locked=record.locked)
 
     def _start_router(self, room: Room) -> None:
         self._routers[room.router] = room

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from medianode.errors import InvalidArgument
+from medianode.settings.history import HistorySettings, WebhookSettings
 
 CONFIG_ENV = "MEDIANODE_CONFIG"
 
@@ -97,7 +98,9 @@ class NodeSettings(BaseSettings):
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         [], description="addresses or networks whose X-Forwarded-* count"
     )
-    data_dir: Path = Field(default_factory=default_data_dir, description="where keys are kept")
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="where keys and the history are kept"
+    )
     media_port: Port = Field(14100, description="UDP and TCP port of the first worker; 0 means any free ones")
     listen_ips: Annotated[list[str], NoDecode] = Field(
         ["0.0.0.0", "::"],  # noqa: S104 - media comes from everywhere
@@ -119,6 +122,8 @@ class NodeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     rooms: RoomSettings = RoomSettings()
     limits: HttpSettings = HttpSettings()
+    history: HistorySettings = HistorySettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -59,8 +59,10 @@ async def get_room(ours: Ours, _key: Operator, room: str) -> RoomDocument:
 
 @router.delete("/{room}", status_code=204)
 async def delete_room(ours: Ours, _key: Operator, room: str) -> None:
-    """Ends a room, telling everybody in it."""
-    ours.rooms.delete_room(room)
+    """Ends a room, telling everybody in it, and forgets that it was made."""
+    known = await ours.history.delete_room(room)
+    if not known or ours.rooms.directory.find(RoomName(room)) is not None:
+        ours.rooms.delete_room(room)
 
 
 @router.post("/{room}/tokens", status_code=201)
