@@ -7,7 +7,7 @@ from medianode.rest import errors
 from medianode.rest.deps import Services
 from medianode.rest.errors import ErrorGuard
 from medianode.rest.guard import AnswerHeaders, BodyLimits
-from medianode.rest.routes import health, huddle01_sdk, rooms
+from medianode.rest.routes import health, huddle01, huddle01_sdk, rooms
 from medianode.rest.routes.exchange import whep_router, whip_router
 from medianode.rest.routes.page import page_router
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from medianode.ids import PeerName, ProducerId, RoomName, SourceLabel
+from medianode.ids import PeerName, ProducerId, RoomName, SessionId, SourceLabel
 from medianode.rooms.roles import Controls, Permissions
 from medianode.sfu.params import MediaKind
 
@@ -122,6 +122,10 @@ class ProducerOpened:
     """Unique among what the peer sends: ``video``, ``audio``, ``screen-share-video``, ``screen-share-audio`` or another."""
     kind: MediaKind
     paused: bool = False
+    receivable: bool = True
+    """Members can be sent a codec of it."""
+    session: SessionId | None = None
+    """The peer's session that opened it."""
 
 
 @dataclass(frozen=True, slots=True)

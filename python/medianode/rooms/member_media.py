@@ -210,7 +210,7 @@ class MemberMedia:
         if producer is None or producer.source.session.room is not member.room or not producer.source.live:
             raise NotFound(f"there is no producer {number} in room {member.room.name}")
         owner = producer.source.peer
-        if owner is member.peer or owner.name != peer or not fits(producer.kind, producer.codecs):
+        if owner is member.peer or owner.name != peer or not producer.receivable:
             raise NotFound(f"producer {number} of {peer} cannot be received here")
         older = member.consumptions.pop(number, None)
         if older is not None:

@@ -25,6 +25,9 @@ from medianode.sfu.interface import Sfu
 GRACE_S = 75.0
 """How long a member stays whose connection broke: longer than Huddle01's client tries to come back (71 s)."""
 
+BEGAN_AGAIN = "began again"
+"""Why a membership ended whose client, or another one with the same token, joined anew."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -39,6 +42,8 @@ class Arrival:
     listener: Listener
     member: Membership | None = None
     waiting: Waiting | None = None
+    resumed: bool = False
+    """The member was here before this connection."""
 
 
 class Members:
@@ -68,19 +73,19 @@ class Members:
         member = peer.membership if peer is not None else None
         if member is not None and member.subject == grant.subject:
             self._take_over(member, listener)
-            arrival.member = member
+            arrival.member, arrival.resumed = member, True
         return arrival
 
-    async def join(self, arrival: Arrival) -> Membership | None:
+    def join(self, arrival: Arrival) -> Membership | None:
         """Lets a newcomer in; none while it has to wait. A client that begins again leaves first what it had."""
         room, grant = arrival.room, arrival.grant
         if room.closed:
             raise WrongState(f"the room {room.name} has ended")
         if arrival.member is not None:
-            room.watchers += 1  # the room stays though its last peer may leave for a moment
-            self._directory.end_session(arrival.member, "began again")
-            arrival.member = None
-            room.watchers -= 1
+            self._directory.announcer.leave(room.name, arrival.listener)
+            arrival.member.listener = None
+            self._end(arrival.member, BEGAN_AGAIN)
+            arrival.member, arrival.resumed = None, False
         if arrival.waiting is not None:
             return None
         self._refuse_other_holder(arrival)
@@ -88,7 +93,7 @@ class Members:
             self._service.check_space(room, grant)
             self._wait(arrival)
             return None
-        return await self._enter(arrival)
+        return self._enter(arrival)
 
     def depart(self, arrival: Arrival, *, left: bool) -> None:
         """Takes a connection away: for good if its client left, else for a while."""
@@ -123,11 +128,11 @@ class Members:
             waiting.admitted = True
             waiting.listener.offer(Admitted())
 
-    async def enter_admitted(self, arrival: Arrival) -> Membership:
+    def enter_admitted(self, arrival: Arrival) -> Membership:
         """Joins one who waited and was let in."""
         arrival.waiting = None
         self._refuse_other_holder(arrival)
-        return await self._enter(arrival)
+        return self._enter(arrival)
 
     def _wait(self, arrival: Arrival) -> None:
         room = arrival.room
@@ -145,15 +150,12 @@ class Members:
 
     # Being here
 
-    async def _enter(self, arrival: Arrival) -> Membership:
+    def _enter(self, arrival: Arrival) -> Membership:
         room, grant, name = arrival.room, arrival.grant, arrival.name
         peer = room.peers.get(name)
         if peer is None:
             self._service.check_space(room, grant)
             peer = self._service.new_peer(grant, name)
-        await self.talk.prepare(room)
-        if room.closed or peer.membership is not None:
-            raise WrongState(f"{name} cannot join room {room.name} now")
         member = Membership(
             id=session_id(),
             room=room,
@@ -188,7 +190,7 @@ class Members:
             return
         if peer.membership.subject != arrival.grant.subject:
             raise WrongState(f"{arrival.name} is in room {arrival.room.name} with another token")
-        self._directory.end_session(peer.membership, "began again")
+        self._directory.end_session(peer.membership, BEGAN_AGAIN)
 
     def _end(self, member: Membership, cause: str) -> None:
         expiry = self._expiries.pop(member, None)

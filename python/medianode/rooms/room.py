@@ -28,6 +28,7 @@ from medianode.ids import (
     run_id,
 )
 from medianode.rooms.announce import ClientInfo, Listener
+from medianode.rooms.capabilities import fits
 from medianode.rooms.roles import Controls, Permissions
 from medianode.sfu.params import ChannelParameters, CodecParameters, MediaKind
 
@@ -60,6 +61,11 @@ class Producer:
     name: str
     codecs: tuple[CodecParameters, ...] = ()
     paused: bool = False
+
+    @property
+    def receivable(self) -> bool:
+        """Says whether members can be sent one of its codecs."""
+        return fits(self.kind, self.codecs)
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)

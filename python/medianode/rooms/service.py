@@ -20,7 +20,7 @@ from medianode.errors import (
 )
 from medianode.ids import IdSource, PeerName, RoomName, SourceLabel, given_name, session_id
 from medianode.rooms.announce import Present, Published, RoomMetadataChanged, Subscription
-from medianode.rooms.directory import Directory
+from medianode.rooms.directory import DELETED, Directory
 from medianode.rooms.labels import name_in
 from medianode.rooms.metadata import check_metadata
 from medianode.rooms.roles import check_publish, check_subscribe
@@ -98,7 +98,7 @@ class RoomService:
 
     def delete_room(self, name: str) -> None:
         """Ends a room, telling everybody in it."""
-        self.directory.end_room(self.directory.room(name), "deleted")
+        self.directory.end_room(self.directory.room(name), DELETED)
 
     def remove_peer(self, room: Room, name: str) -> None:
         """Ends all that a peer has in a room."""

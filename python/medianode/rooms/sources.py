@@ -60,7 +60,15 @@ class Sources:
         for producer in producers:
             self._announcer.tell(
                 room.name,
-                ProducerOpened(peer.name, producer.id, producer.name, producer.kind, producer.paused),
+                ProducerOpened(
+                    peer.name,
+                    producer.id,
+                    producer.name,
+                    producer.kind,
+                    producer.paused,
+                    producer.receivable,
+                    source.session.id,
+                ),
             )
         self._announcer.tell(room.name, PeerPublished(peer.name, source.label, tuple(source.kinds)))
         self._switching.follow(room)

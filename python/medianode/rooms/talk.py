@@ -87,26 +87,16 @@ class Talk:
 
     # The room's own ears and voice
 
-    async def prepare(self, room: Room) -> None:
-        """Opens the direct transport of a room when its first member comes."""
-        if room.direct is not None:
-            return
-        direct = Direct(self._ids.transport(), self._ids.data_producer())
-        room.direct = direct
-        post = self._directory.switching.post
-        opened = self._sfu.submit(CreateDirectTransport(room.router, direct.transport))
-        post(CreateDataProducer(direct.transport, direct.bot))
-        try:
-            await opened
-        except BaseException:
-            if room.direct is direct:
-                room.direct = None
-            raise
-
     def joined(self, member: Membership) -> None:
         """Gives a new member its voice towards players, and the members ears for publishers."""
+        room = member.room
+        if room.direct is None:
+            room.direct = Direct(self._ids.transport(), self._ids.data_producer())
+            post = self._directory.switching.post
+            post(CreateDirectTransport(room.router, room.direct.transport))
+            post(CreateDataProducer(room.direct.transport, room.direct.bot))
         self._give_voice(member)
-        self.listen(member.room)
+        self.listen(room)
 
     def listen(self, room: Room) -> None:
         """Listens to every chat channel of publishers, if there are members to hear it."""
