@@ -340,8 +340,8 @@ class FakeSdp:
 
 
 def rtp(kind: MediaKind) -> RtpParameters:
-    mime = "audio/opus" if kind == MediaKind.AUDIO else "video/VP8"
-    return RtpParameters(codecs=(CodecParameters(mime, 96, 90000),), encodings=(Encoding(ssrc=1),))
+    codec = ("audio/opus", 111, 48000) if kind == MediaKind.AUDIO else ("video/VP8", 96, 90000)
+    return RtpParameters(codecs=(CodecParameters(*codec),), encodings=(Encoding(ssrc=1),))
 
 
 def limit(text: str) -> LimitReached:

@@ -160,7 +160,9 @@ class Stage:
     clients: list[Client] = field(default_factory=list)
 
     def token(self, name: str, role: str = Role.GUEST, room: str = "r", **claims: Any) -> str:
-        extras = checked_extras(role, claims.get("permissions"), claims.get("metadata"), claims.get("max_peers"))
+        extras = checked_extras(
+            role, claims.get("permissions"), claims.get("metadata"), claims.get("max_peers")
+        )
         return self.world.services.mint.mint(room, role, name, 3600, extras)
 
     def connect(self, name: str, role: str = Role.GUEST, token: str | None = None, **claims: Any) -> Client:
@@ -198,7 +200,9 @@ CHANNEL = rtc.ProtoSctpStreamParameters(streamId=0, ordered=False, maxRetransmit
 def rtp(kind: str, mime: str | None = None) -> rtc.ProtoRtpParameters:
     """What a client sends: a camera in three layers without SSRC, or a microphone."""
     if kind == "audio":
-        codec = rtc.ProtoCodecParameters(mimeType=mime or "audio/opus", payloadType=111, clockRate=48000, channels=2)
+        codec = rtc.ProtoCodecParameters(
+            mimeType=mime or "audio/opus", payloadType=111, clockRate=48000, channels=2
+        )
         return rtc.ProtoRtpParameters(
             mid="0",
             codecs=[codec],

@@ -85,9 +85,7 @@ async def test_a_stopping_node_drops_the_line_so_that_the_client_comes_back(stag
     assert await ann.ended() is None
 
 
-async def test_who_never_asks_to_enter_is_sent_away(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_who_never_asks_to_enter_is_sent_away(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "ENTRY_S", 0.001)
     assert await stage.connect("ann").ended() == Code.GOING_AWAY
     assert not stage.world.rooms.directory.rooms()

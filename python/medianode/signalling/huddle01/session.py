@@ -263,7 +263,7 @@ class Conversation:
             raise SessionLost
         kept = {ProducerId(int(number)) for number in request.localProducerIds if number.isdecimal()}
         self._members.media.keep_producers(member, kept)
-        self._release()
+        self._stop("hold")
         self._outbox.offer(Release(drop=True))
         for closure in announce.stale_closures(member):
             self._outbox.offer(closure)
@@ -342,9 +342,7 @@ class Conversation:
         self._at("hold", HOLD_S, self._release)
 
     def _release(self) -> None:
-        timer = self._timers.pop("hold", None)
-        if timer is not None:
-            timer.cancel()
+        if self._stop("hold"):
             self._outbox.offer(Release())
 
     def _entry_missed(self, arrival: Arrival) -> None:
@@ -352,10 +350,15 @@ class Conversation:
             self._outbox.end()
 
     def _at(self, name: str, seconds: float, call: Callable[..., None], *arguments: object) -> None:
+        self._stop(name)
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, call, *arguments)
+
+    def _stop(self, name: str) -> bool:
+        """Stops a timer; says whether there was one."""
         timer = self._timers.pop(name, None)
         if timer is not None:
             timer.cancel()
-        self._timers[name] = asyncio.get_running_loop().call_later(seconds, call, *arguments)
+        return timer is not None
 
 
 def difference(facts: Iterable[Fact]) -> list[Fact]:
