@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
 from tests.support.rtc_client import RtcClient
 from tests.support.running_node import RunningNode
@@ -32,6 +33,19 @@ async def test_a_player_sees_and_hears_a_publisher(real_node: RunningNode, clien
     await sender.publish("/whip/av/ann")
     await sender.until("c.pc.connectionState == 'connected'")
     await receiver.play("/whep/av/ann")
+    await receiver.until(DECODING)
+
+
+async def test_clients_that_bundle_from_the_start_find_the_candidates(
+    real_node: RunningNode, client: Make
+) -> None:
+    """With max-bundle this client has one transport and reads the candidates of the last section."""
+    token = real_node.token("bundle")
+    sender, receiver = client(token), client(token)
+    for one in (sender, receiver):
+        one.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+    await sender.publish("/whip/bundle/ann")
+    await receiver.play("/whep/bundle/ann")
     await receiver.until(DECODING)
 
 

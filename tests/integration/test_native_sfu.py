@@ -6,23 +6,41 @@ from typing import Any
 
 import pytest
 
-from medianode.errors import Conflict, InvalidArgument, NetworkUnavailable, NotFound, WrongState
+from medianode.errors import (
+    Conflict,
+    InvalidArgument,
+    NetworkUnavailable,
+    NotFound,
+    Unsupported,
+    WrongState,
+)
 from medianode.ids import IdSource, RouterId
 from medianode.sfu.commands import (
     CloseRouter,
     CloseTransport,
     CreateConsumer,
+    CreateDataConsumer,
+    CreateDataProducer,
+    CreateDirectTransport,
     CreateRouter,
     CreateWebRtcTransport,
     Done,
     IceReply,
     RestartIce,
+    SendData,
     SwitchConsumer,
     TransportReply,
 )
-from medianode.sfu.events import CloseCause, RouterClosed, TransportClosed
+from medianode.sfu.events import (
+    CloseCause,
+    DataConsumerClosed,
+    DataMessage,
+    DataProducerClosed,
+    RouterClosed,
+    TransportClosed,
+)
 from medianode.sfu.params import MediaKind
-from tests.support.fake_sfu import rtp
+from tests.support.fake_sfu import FakeSfu, rtp
 
 native = pytest.importorskip("medianode.sfu.native")
 
@@ -82,6 +100,37 @@ async def test_closing_tells_each_object_once_leaf_first(sfu: Any) -> None:
     assert [type(event).__name__ for event in told] == ["ConsumerClosed", "TransportClosed", "RouterClosed"]
     assert told[1] == TransportClosed(transport, CloseCause.PARENT)
     assert told[2] == RouterClosed(router, CloseCause.CLOSED)
+
+
+@pytest.mark.parametrize("make", [lambda: native.NativeSfu(CONFIG), FakeSfu], ids=["core", "fake"])
+async def test_a_direct_transport_is_heard_and_hears(make: Any) -> None:
+    sfu, ids = make(), IdSource()
+    router, transport, peer = ids.router(), ids.transport(), ids.transport()
+    source, leg = ids.data_producer(), ids.data_consumer()
+    await sfu.submit(CreateRouter(router))
+    await sfu.submit(CreateDirectTransport(router, transport))
+    await sfu.submit(CreateWebRtcTransport(router, peer, sctp=True))
+    await sfu.submit(CreateDataProducer(transport, source))
+    await sfu.submit(CreateDataConsumer(transport, leg, source))
+    await sfu.submit(SendData(source, '{"label":"lastN"} \u00fc'))
+    for refused, error in (
+        (RestartIce(transport), Unsupported),
+        (CreateConsumer(transport, ids.consumer(), MediaKind.VIDEO, rtp(MediaKind.VIDEO)), Unsupported),
+        (CreateDataProducer(transport, ids.data_producer(), stream_id=1), InvalidArgument),
+        (CreateDataProducer(peer, ids.data_producer()), InvalidArgument),
+        (SendData(ids.data_producer(), "nobody"), NotFound),
+    ):
+        with pytest.raises(error):
+            await sfu.submit(refused)
+    await sfu.submit(CloseTransport(transport))
+    await sfu.close()
+    told = [event async for event in sfu.events()]
+    assert told[:4] == [
+        DataMessage(leg, '{"label":"lastN"} \u00fc'),
+        DataConsumerClosed(leg, CloseCause.PARENT),
+        DataProducerClosed(source, CloseCause.PARENT),
+        TransportClosed(transport, CloseCause.CLOSED),
+    ]
 
 
 async def test_commands_keep_their_order_however_many(sfu: Any) -> None:

@@ -48,6 +48,7 @@ from medianode.sfu.events import (
     DataChannelClosed,
     DataChannelOpened,
     DataConsumerClosed,
+    DataMessage,
     DataProducerClosed,
     Event,
     ProducerClosed,
@@ -83,6 +84,7 @@ class FakeSfu:
         self.commands: list[Command] = []
         self.routers: set[int] = set()
         self.transports: dict[int, int] = {}
+        self.direct: set[int] = set()
         self.connected: dict[int, DtlsParameters] = {}
         self.producers: dict[int, CreateProducer] = {}
         self.consumers: dict[int, int | None] = {}
@@ -125,12 +127,12 @@ class FakeSfu:
                 "transports": [
                     {"transport": t, "ice_state": "disconnected" if t in self.faded else "connected"}
                     for t, owner in self.transports.items()
-                    if owner == router
+                    if owner == router and t not in self.direct
                 ],
             }
             for router in self.routers
         ]
-        return {"workers": [{"transports": len(self.transports), "routers": routers}]}
+        return {"workers": [{"transports": len(self.transports) - len(self.direct), "routers": routers}]}
 
     async def close(self) -> None:
         if not self._closed:
@@ -164,6 +166,10 @@ class FakeSfu:
     def close_channel(self, transport: int, stream_id: int) -> None:
         self.tell(DataChannelClosed(transport, stream_id))
 
+    def hear(self, data_producer: int, payload: str) -> None:
+        """A peer says something into a channel that is a data producer."""
+        self._fan_out(data_producer, payload)
+
     def fail_router(self, router: int) -> None:
         self._close_router(router, CloseCause.PANIC)
 
@@ -190,11 +196,12 @@ class FakeSfu:
                 self._known(router, self.routers)
                 self._fresh(transport, self.transports)
                 self.transports[transport] = router
+                self.direct.add(transport)
             case ConnectTransport(transport=transport, dtls=dtls):
-                self._known(transport, self.transports)
+                self._with_peer(transport)
                 self.connected[transport] = dtls
             case RestartIce(transport=transport):
-                self._known(transport, self.transports)
+                self._with_peer(transport)
                 self.restarts += 1
                 return IceReply(IceParameters(f"again{self.restarts}", "q" * 22, ice_lite=True), ())
             case CloseTransport(transport=transport):
@@ -206,11 +213,11 @@ class FakeSfu:
     def _do_leg(self, command: Command) -> None:  # noqa: C901, PLR0912
         match command:
             case CreateProducer(transport=transport, producer=producer):
-                self._known(transport, self.transports)
+                self._with_peer(transport)
                 self._fresh(producer, self.producers)
                 self.producers[producer] = command
             case CreateConsumer(transport=transport, consumer=consumer, producer=producer):
-                self._known(transport, self.transports)
+                self._with_peer(transport)
                 self._fresh(consumer, self.consumers)
                 self.consumers[consumer] = producer
                 self.consumer_transports[consumer] = transport
@@ -221,12 +228,16 @@ class FakeSfu:
                 self.consumers[consumer] = producer
             case CreateDataProducer(transport=transport, data_producer=data_producer):
                 self._known(transport, self.transports)
+                self._channel(transport, command.stream_id, command.negotiated, alone=False)
+                self._fresh(data_producer, self.data_producers)
                 self.data_producers[data_producer] = command
             case CreateDataConsumer(
                 transport=transport, data_consumer=data_consumer, data_producer=data_producer
             ):
                 self._known(transport, self.transports)
                 self._known(data_producer, self.data_producers)
+                self._channel(transport, command.stream_id, command.channel, alone=True)
+                self._fresh(data_consumer, self.data_consumers)
                 self.data_consumers[data_consumer] = command
             case CloseDataProducer(data_producer=data_producer):
                 self._close_data_producer(data_producer, CloseCause.CLOSED)
@@ -235,7 +246,10 @@ class FakeSfu:
                     self.tell(DataConsumerClosed(data_consumer, CloseCause.CLOSED))
             case SendData(data_producer=data_producer, payload=payload):
                 self._known(data_producer, self.data_producers)
+                if self.data_producers[data_producer].transport not in self.direct:
+                    raise InvalidArgument("this data producer is fed by its peer")
                 self.sent.append((data_producer, payload))
+                self._fan_out(data_producer, payload)
             case PauseProducer(producer=number) | ResumeProducer(producer=number):
                 self._known(number, self.producers)
             case (
@@ -250,6 +264,24 @@ class FakeSfu:
                 self._close_consumer(consumer, CloseCause.CLOSED)
             case _:
                 raise Unsupported(f"the fake does not know {type(command).__name__}")
+
+    def _fan_out(self, data_producer: int, payload: str) -> None:
+        for number, made in self.data_consumers.items():
+            if made.data_producer == data_producer and made.transport in self.direct:
+                self.tell(DataMessage(number, payload))
+
+    def _with_peer(self, transport: int) -> None:
+        self._known(transport, self.transports)
+        if transport in self.direct:
+            raise Unsupported("a direct transport has no peer")
+
+    def _channel(self, transport: int, stream_id: int | None, wanted: object, *, alone: bool) -> None:
+        """What names a channel, or may not."""
+        if transport in self.direct:
+            if stream_id is not None or wanted is not None:
+                raise InvalidArgument("a direct transport has no channels")
+        elif stream_id is None and not (alone and wanted is not None):
+            raise InvalidArgument("which channel?")
 
     def _known(self, number: int, table: object) -> None:
         if number not in table:  # type: ignore[operator]
@@ -280,6 +312,7 @@ class FakeSfu:
         for number in [n for n, made in self.data_producers.items() if made.transport == transport]:
             self._close_data_producer(number, CloseCause.PARENT)
         del self.transports[transport]
+        self.direct.discard(transport)
         self.connected.pop(transport, None)
         self.tell(TransportClosed(transport, cause))
 

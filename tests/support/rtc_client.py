@@ -15,7 +15,6 @@ class RtcClient:
 
     base_url: str
     token: str
-    # Not max-bundle: with it, aiortc 1.16 takes candidates from the last section, where BUNDLE has none.
     pc: RTCPeerConnection = field(default_factory=lambda: RTCPeerConnection(RTCConfiguration(iceServers=[])))
     location: str = ""
     etag: str = ""

@@ -43,7 +43,7 @@ class CreateWebRtcTransport:
 
 @dataclass(frozen=True, slots=True)
 class CreateDirectTransport:
-    """Opens a place without a network for what the control plane itself says and hears in a room."""
+    """Opens a transport without a network: what we say into it (``SendData``) and hear from it (``DataMessage``) is data alone."""
 
     router: RouterId
     transport: TransportId
@@ -170,7 +170,11 @@ class RequestKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class CreateDataProducer:
-    """Makes a channel of a transport a source: one the peer opened, or a pre-negotiated one; a direct transport has none."""
+    """Makes a channel of a transport a source: one that the peer opened, or a pre-negotiated one.
+
+    A pre-negotiated channel may be named before the transport connects, and opens then. A direct transport has no channels: its
+    data producers take neither ``stream_id`` nor ``negotiated``.
+    """
 
     transport: TransportId
     data_producer: DataProducerId
@@ -190,7 +194,8 @@ class CreateDataConsumer:
     """Sends what a data producer receives into a channel.
 
     ``stream_id`` alone means a channel that the peer opened, ``channel`` alone a new one that the node opens, both together
-    a pre-negotiated one.
+    a pre-negotiated one. Several data consumers may send into one channel, which ends with the last of them if it is the
+    node's. One of a direct transport takes neither, and tells ``DataMessage``.
     """
 
     transport: TransportId
@@ -209,7 +214,11 @@ class CloseDataConsumer:
 
 @dataclass(frozen=True, slots=True)
 class SendData:
-    """Sends one string from a data producer of a direct transport to all its data consumers."""
+    """Sends one string from a data producer of a direct transport to all its data consumers.
+
+    Refused above 256 KiB; ``Overloaded`` while too many bytes wait. A data consumer that does not take it costs nobody else
+    anything.
+    """
 
     data_producer: DataProducerId
     payload: str
@@ -219,6 +228,7 @@ Command = (
     CreateRouter
     | CloseRouter
     | CreateWebRtcTransport
+    | CreateDirectTransport
     | ConnectTransport
     | RestartIce
     | CloseTransport
@@ -238,7 +248,6 @@ Command = (
     | CloseDataProducer
     | CreateDataConsumer
     | CloseDataConsumer
-    | CreateDirectTransport
     | SendData
 )
 

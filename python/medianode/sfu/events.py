@@ -1,6 +1,6 @@
 """Everything that the control plane may learn from the core, apart from numbers. Owns the shapes only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from medianode.ids import ConsumerId, DataConsumerId, DataProducerId, ProducerId, RouterId, TransportId
@@ -138,10 +138,14 @@ class DataConsumerClosed:
 
 @dataclass(frozen=True, slots=True)
 class DataMessage:
-    """A string for a data consumer of a direct transport."""
+    """A string for a data consumer of a direct transport.
+
+    Binary messages are not told but counted (``data_binary``), and so are those that came faster than they were taken
+    (``data_unread``).
+    """
 
     data_consumer: DataConsumerId
-    payload: str
+    payload: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

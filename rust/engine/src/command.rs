@@ -30,6 +30,12 @@ pub enum Command {
         #[serde(default)]
         name: String,
     },
+    /// A transport without a network: what the control plane says into it and hears from it is data alone. Its data producers are fed by
+    /// [`Command::SendData`], its data consumers tell [`crate::Event::DataMessage`].
+    CreateDirectTransport {
+        router: RouterId,
+        transport: TransportId,
+    },
     /// Tells the peer's DTLS role and fingerprints; media flows as soon as ICE and DTLS are done.
     ConnectTransport {
         transport: TransportId,
@@ -103,11 +109,13 @@ pub enum Command {
         consumer: ConsumerId,
     },
 
-    /// Makes a channel of this transport a source. `stream_id` is a channel that the peer opened (told by an event) or a pre-negotiated one.
+    /// Makes a channel of this transport a source. `stream_id` is a channel that the peer opened (told by an event) or a pre-negotiated one,
+    /// which opens once the transport connects; a direct transport has none.
     CreateDataProducer {
         transport: TransportId,
         data_producer: DataProducerId,
-        stream_id: u16,
+        #[serde(default)]
+        stream_id: Option<u16>,
         #[serde(default)]
         negotiated: Option<ChannelParameters>,
     },
@@ -115,7 +123,8 @@ pub enum Command {
         data_producer: DataProducerId,
     },
     /// Sends what `data_producer` receives into a channel of this transport: one that the peer opened (`stream_id`), a pre-negotiated one
-    /// (`stream_id` and `channel`), or a new one that we open (`channel` alone).
+    /// (`stream_id` and `channel`), or a new one that we open (`channel` alone). Several may send into one channel, which ends with the
+    /// last of them if it is ours. A direct transport has no channels and takes neither.
     CreateDataConsumer {
         transport: TransportId,
         data_consumer: DataConsumerId,
@@ -128,6 +137,22 @@ pub enum Command {
     CloseDataConsumer {
         data_consumer: DataConsumerId,
     },
+    /// One string (PPID 51) from a data producer of a direct transport to all its data consumers; at most as long as a message of ours
+    /// may be. A consumer that does not take it costs nobody else anything.
+    SendData {
+        data_producer: DataProducerId,
+        payload: String,
+    },
+}
+
+impl Command {
+    /// Bytes that it holds while it waits, beyond its own size.
+    pub(crate) fn weight(&self) -> usize {
+        match self {
+            Command::SendData { payload, .. } => payload.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// What a command gave back.

@@ -60,6 +60,11 @@ pub struct Limits {
     pub send_bytes_per_transport: usize,
     /// Bytes queued in data channels towards one peer.
     pub data_bytes_per_transport: usize,
+    /// Bytes of messages that wait to be taken as events, for one data consumer of a direct transport and for all.
+    pub data_bytes_unread_per_consumer: usize,
+    pub data_bytes_unread: usize,
+    /// Bytes of messages that wait in commands, per worker.
+    pub data_bytes_commanded: usize,
     /// Packets kept for retransmission per video encoding, a power of two.
     pub ring_packets: usize,
     /// Seconds without an authenticated check until consent is lost (RFC 7675).
@@ -85,6 +90,9 @@ impl Default for Limits {
             ssrcs_per_transport: 64,
             send_bytes_per_transport: 1 << 20,
             data_bytes_per_transport: 1 << 20,
+            data_bytes_unread_per_consumer: 512 << 10,
+            data_bytes_unread: 16 << 20,
+            data_bytes_commanded: 16 << 20,
             ring_packets: 1024,
             consent_timeout_s: 30,
             connect_timeout_s: 30,

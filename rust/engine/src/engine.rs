@@ -40,7 +40,7 @@ impl Engine {
             .and_then(DtlsContext::new)
             .map_err(|error| Error::io("certificate")(std::io::Error::other(error)))?;
         let shared = Arc::new(Shared {
-            events: EventQueue::new(config.limits.events_queued)?,
+            events: EventQueue::new(&config.limits)?,
             snapshots: (0..count)
                 .map(|_| Mutex::new(Arc::new(WorkerSnapshot::default())))
                 .collect(),
@@ -56,7 +56,7 @@ impl Engine {
         let config = Arc::new(config);
         for index in 0..count {
             let bound = Bound::new(&config, index)?;
-            let (sender, commands) = queue::commands(config.limits.commands_queued)?;
+            let (sender, commands) = queue::commands(&config.limits)?;
             engine.workers.push(sender);
             engine.ports.push(bound.port);
             let (config, dtls, shared) = (config.clone(), dtls.clone(), shared.clone());
@@ -101,7 +101,9 @@ impl Engine {
                     return Err(error);
                 }
             }
-            Verdict::Answered(reply) => self.shared.events.push(&mut vec![reply]),
+            Verdict::Answered(reply) => {
+                self.shared.events.push(&mut vec![reply]);
+            }
         }
         Ok(id)
     }

@@ -84,6 +84,12 @@ pub enum Event {
         data_consumer: DataConsumerId,
         cause: CloseCause,
     },
+    /// A string for a data consumer of a direct transport. Binary messages are not told; they are counted (`data_binary`), as are those
+    /// that came faster than they were taken (`data_unread`).
+    DataMessage {
+        data_consumer: DataConsumerId,
+        payload: String,
+    },
     /// Events were dropped because the reader was too slow: list all objects again. Closures are never dropped.
     Lost {
         count: u64,
@@ -102,6 +108,7 @@ impl Event {
             | Event::AudioLevels { .. }
             | Event::DataChannelOpened { .. }
             | Event::DataChannelClosed { .. }
+            | Event::DataMessage { .. }
             | Event::Lost { .. } => true,
             // Replies are as many as commands, closures as many as objects: both are bounded.
             Event::Reply { .. }

@@ -166,7 +166,10 @@ impl Aim {
             Command::CloseRouter { router } => Aim::Close(Router(router)),
             Command::CreateWebRtcTransport {
                 router, transport, ..
-            } => Aim::Create(Transport(transport), Some(Router(router))),
+            }
+            | Command::CreateDirectTransport { router, transport } => {
+                Aim::Create(Transport(transport), Some(Router(router)))
+            }
             Command::ConnectTransport { transport, .. }
             | Command::RestartIce { transport }
             | Command::SetTransportCap { transport, .. } => Aim::Use(Transport(transport)),
@@ -196,6 +199,7 @@ impl Aim {
                 data_producer,
                 ..
             } => Aim::Create(DataProducer(data_producer), Some(Transport(transport))),
+            Command::SendData { data_producer, .. } => Aim::Use(DataProducer(data_producer)),
             Command::CloseDataProducer { data_producer } => Aim::Close(DataProducer(data_producer)),
             Command::CreateDataConsumer {
                 transport,

@@ -61,6 +61,7 @@ pub struct WorkerSnapshot {
     /// Longest turn of the loop since the snapshot before, seconds.
     pub loop_lag_max: f64,
     pub transports: usize,
+    pub direct_transports: usize,
     pub tcp_connections: usize,
     pub tuples: usize,
     pub handshakes: u64,
@@ -97,6 +98,10 @@ pub struct Dropped {
     pub data_channels: u64,
     /// Data channel messages that came before anybody wanted them, beyond what is kept.
     pub data_unclaimed: u64,
+    /// Messages for a direct transport that are no strings.
+    pub data_binary: u64,
+    /// Messages for a direct transport beyond what may wait to be taken as events.
+    pub data_unread: u64,
 }
 
 /// One router with its transports.

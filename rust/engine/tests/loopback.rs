@@ -139,7 +139,7 @@ fn messages_reach_every_consumer_and_early_ones_are_kept() {
     node.must(Command::CreateDataProducer {
         transport: TransportId(1),
         data_producer,
-        stream_id,
+        stream_id: Some(stream_id),
         negotiated: None,
     });
     node.must(Command::CreateDataConsumer {

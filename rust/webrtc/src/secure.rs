@@ -144,6 +144,8 @@ pub struct SecureTransport {
     tx: Option<TxSrtp>,
     rx: Option<RxSrtp>,
     data: Option<Box<DataChannels>>,
+    /// Pre-negotiated channels that were opened before [`SecureTransport::connect`].
+    planned: Vec<(u16, ChannelParameters)>,
     records_sent: u64,
     timeout: Option<Instant>,
     /// Our last flight and when to repeat it, while the handshake runs.
@@ -198,6 +200,7 @@ impl SecureTransport {
             tx: None,
             rx: None,
             data: None,
+            planned: Vec::new(),
             records_sent: 0,
             timeout: None,
             flight: Vec::new(),
@@ -235,6 +238,12 @@ impl SecureTransport {
                 limits,
             );
             self.data = Some(Box::new(data));
+        }
+        for (stream_id, channel) in std::mem::take(&mut self.planned) {
+            if self.open_channel(now, &channel, Some(stream_id)).is_err() {
+                self.events
+                    .push_back(SecureEvent::ChannelClosed { stream_id });
+            }
         }
         self.accept_hello(now);
         Ok(())
@@ -359,7 +368,8 @@ impl SecureTransport {
         let len = crate::rtcp::write(packets, out)?;
         tx.protect_rtcp(out, len)
     }
-    /// Opens a channel with DCEP (RFC 8832), or a pre-negotiated one when `negotiated` names its stream.
+    /// Opens a channel with DCEP (RFC 8832), or a pre-negotiated one when `negotiated` names its stream; the latter also before
+    /// [`SecureTransport::connect`], which then opens it, or tells its end if the peer has no data channels.
     ///
     /// # Errors
     /// [`Error::State`] without data channels, else as [`DataChannels::open`].
@@ -369,9 +379,35 @@ impl SecureTransport {
         channel: &ChannelParameters,
         negotiated: Option<u16>,
     ) -> Result<u16, Error> {
-        self.data()?.open(now, channel, negotiated)
+        match negotiated {
+            Some(stream_id) if !self.is_started() => self.plan_channel(stream_id, channel),
+            _ => self.data()?.open(now, channel, negotiated),
+        }
+    }
+    fn plan_channel(&mut self, stream_id: u16, channel: &ChannelParameters) -> Result<u16, Error> {
+        if !sctp::channel::is_valid(channel) {
+            let detail = "channel parameters exceed RFC 8832";
+            return Err(Error::Parameters(detail.to_owned()));
+        }
+        if self
+            .planned
+            .iter()
+            .any(|(planned, _)| *planned == stream_id)
+        {
+            return Err(Error::Parameters(format!("stream {stream_id} is not free")));
+        }
+        if self.planned.len() >= self.limits.data_channels {
+            return Err(Error::Limit("data channels"));
+        }
+        self.planned.push((stream_id, channel.clone()));
+        Ok(stream_id)
     }
     pub fn close_channel(&mut self, now: Instant, stream_id: u16) {
+        let planned = |(planned, _): &mut (u16, ChannelParameters)| *planned == stream_id;
+        for (stream_id, _) in self.planned.extract_if(.., planned) {
+            self.events
+                .push_back(SecureEvent::ChannelClosed { stream_id });
+        }
         if let Some(data) = &mut self.data {
             data.close(now, stream_id);
         }
@@ -719,6 +755,26 @@ mod tests {
         run(now, &mut server, &mut client);
         assert!(server.is_connected() && client.is_connected());
         assert_eq!(server.dtls.as_ref().unwrap().record_limit(), None);
+    }
+
+    #[test]
+    fn negotiated_channels_wait_for_the_connection_and_end_where_there_is_no_sctp() {
+        let now = Instant::now();
+        let (server, _) = pair(now);
+        let mut other = SecureTransport::new(now, server.context.clone(), DtlsRole::Server);
+        let channel = ChannelParameters::default();
+        for stream_id in [0, 7] {
+            other.open_channel(now, &channel, Some(stream_id)).unwrap();
+        }
+        assert!(other.open_channel(now, &channel, Some(7)).is_err());
+        other.close_channel(now, 0);
+        let closed = |stream_id| Some(SecureEvent::ChannelClosed { stream_id });
+        assert_eq!(other.poll_event(), closed(0));
+        assert_eq!(other.poll_event(), None);
+        other
+            .connect(now, vec![server.context.fingerprint()], None)
+            .unwrap();
+        assert_eq!(other.poll_event(), closed(7));
     }
 
     #[test]

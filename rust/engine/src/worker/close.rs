@@ -25,6 +25,10 @@ impl Worker {
         for peer in std::mem::take(&mut room.peers) {
             self.close_peer(peer, CloseCause::Parent);
         }
+        let direct = self.tables.room_mut(slot).map(|room| room.direct.clone());
+        for transport in direct.unwrap_or_default() {
+            self.close_direct_transport(transport, CloseCause::Parent);
+        }
         self.wheel.disarm(room_timer(slot));
         let Some(room) = self.tables.rooms.try_remove(slot as usize) else {
             return;
@@ -145,7 +149,7 @@ impl Worker {
         let consumers: Vec<DataConsumerId> = peer
             .channels
             .values()
-            .filter_map(|channel| channel.consumer)
+            .flat_map(|channel| channel.consumers.iter().copied())
             .collect();
         let producers: Vec<DataProducerId> = peer
             .channels
@@ -207,6 +211,7 @@ pub(super) fn tell_all_closed(tables: &Tables, cause: CloseCause, events: &mut V
         cause: parent,
     };
     events.extend(tables.peer_ids.keys().map(closed));
+    events.extend(tables.direct.keys().map(closed));
     events.extend(tables.room_ids.keys().map(|router| Event::RouterClosed {
         router: *router,
         cause,

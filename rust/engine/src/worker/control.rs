@@ -14,7 +14,7 @@ use medianode_webrtc::params::{
 use medianode_webrtc::secure::LOCAL_SCTP;
 use medianode_webrtc::{TransportLimits, WebRtcTransport};
 
-use super::data::Opening;
+use super::data::Wanted;
 use super::tables::{Leg, Path, Peer, Room, Traffic};
 use super::{Blame, Worker, peer_timer};
 use crate::demux::{MAX_SLOT, Place};
@@ -50,6 +50,10 @@ impl Worker {
                 sctp,
                 name,
             } => self.create_transport(router, transport, sctp, name),
+            Command::CreateDirectTransport { router, transport } => {
+                self.create_direct_transport(router, transport)?;
+                Ok(Reply::Done)
+            }
             Command::ConnectTransport {
                 transport,
                 dtls,
@@ -86,6 +90,7 @@ impl Worker {
                 if let Some(&slot) = self.tables.peer_ids.get(&transport) {
                     self.close_peer(slot, CloseCause::Closed);
                 }
+                self.close_direct_transport(transport, CloseCause::Closed);
                 Ok(Reply::Done)
             }
             Command::SetTransportCap {
@@ -204,9 +209,13 @@ impl Worker {
                 transport,
                 data_producer,
                 stream_id,
-                negotiated,
+                negotiated: parameters,
             } => {
-                self.create_data_producer(transport, data_producer, stream_id, negotiated)?;
+                let wanted = Wanted {
+                    stream_id,
+                    parameters,
+                };
+                self.create_data_producer(transport, data_producer, wanted)?;
             }
             Command::CloseDataProducer { data_producer } => {
                 self.close_data_producer(data_producer, CloseCause::Closed);
@@ -216,22 +225,21 @@ impl Worker {
                 data_consumer,
                 data_producer,
                 stream_id,
-                channel,
+                channel: parameters,
             } => {
-                let opening = match (stream_id, channel) {
-                    (Some(stream_id), None) => Opening::Theirs(stream_id),
-                    (Some(stream_id), Some(channel)) => Opening::Negotiated(stream_id, channel),
-                    (None, Some(channel)) => Opening::Ours(channel),
-                    (None, None) => {
-                        let detail = "a data consumer needs `stream_id`, `channel` or both";
-                        return Err(Refusal::new(RefusalKind::InvalidArgument, detail));
-                    }
+                let wanted = Wanted {
+                    stream_id,
+                    parameters,
                 };
-                self.create_data_consumer(transport, data_consumer, data_producer, opening)?;
+                self.create_data_consumer(transport, data_consumer, data_producer, wanted)?;
             }
             Command::CloseDataConsumer { data_consumer } => {
                 self.close_data_consumer(data_consumer, CloseCause::Closed);
             }
+            Command::SendData {
+                data_producer,
+                payload,
+            } => self.send_data(data_producer, &payload)?,
             _ => {
                 return Err(Refusal::new(
                     RefusalKind::Internal,
@@ -266,11 +274,14 @@ impl Worker {
     }
 
     pub(super) fn peer_slot(&self, transport: TransportId) -> Result<u32> {
-        self.tables
-            .peer_ids
-            .get(&transport)
-            .copied()
-            .ok_or_else(gone)
+        match self.tables.peer_ids.get(&transport) {
+            Some(slot) => Ok(*slot),
+            None if self.tables.direct.contains_key(&transport) => {
+                let detail = "a direct transport has no peer, and carries data alone";
+                Err(Refusal::new(RefusalKind::Unsupported, detail))
+            }
+            None => Err(gone()),
+        }
     }
 
     fn producer_room(&self, producer: ProducerId) -> Result<u32> {
@@ -305,12 +316,32 @@ impl Worker {
             id,
             router,
             peers: Vec::new(),
+            direct: Vec::new(),
             dirty: false,
         };
         let slot = self.tables.rooms.insert(Box::new(room)) as u32;
         self.tables.room_ids.insert(id, slot);
         self.need_housekeeping();
         Ok(Reply::Done)
+    }
+
+    /// The router of a new transport, if there is room for it.
+    pub(super) fn place_for_transport(&self, router: RouterId, id: TransportId) -> Result<u32> {
+        let tables = &self.tables;
+        let Some(&room_slot) = tables.room_ids.get(&router) else {
+            return Err(unknown("router"));
+        };
+        if tables.peer_ids.contains_key(&id) || tables.direct.contains_key(&id) {
+            let detail = "transport exists already";
+            return Err(Refusal::new(RefusalKind::Conflict, detail));
+        }
+        let transports = tables.peers.len() + tables.direct.len();
+        let slot = tables.peers.vacant_key() as u32;
+        if transports >= self.setup.config.limits.transports_per_worker || slot > MAX_SLOT {
+            let name = "transports_per_worker";
+            return Err(Refusal::new(RefusalKind::LimitReached, name));
+        }
+        Ok(room_slot)
     }
 
     fn create_transport(
@@ -321,23 +352,9 @@ impl Worker {
         name: String,
     ) -> Result<Reply> {
         let now = self.now;
-        let Some(&room_slot) = self.tables.room_ids.get(&router) else {
-            return Err(unknown("router"));
-        };
-        if self.tables.peer_ids.contains_key(&id) {
-            return Err(Refusal::new(
-                RefusalKind::Conflict,
-                "transport exists already",
-            ));
-        }
+        let room_slot = self.place_for_transport(router, id)?;
         let limits = &self.setup.config.limits;
         let slot = self.tables.peers.vacant_key() as u32;
-        if self.tables.peers.len() >= limits.transports_per_worker || slot > MAX_SLOT {
-            return Err(Refusal::new(
-                RefusalKind::LimitReached,
-                "transports_per_worker",
-            ));
-        }
         let limits = TransportLimits {
             tuples: limits.tuples_per_transport,
             ssrcs: limits.ssrcs_per_transport,

@@ -1,29 +1,24 @@
-//! Data channels of a room: messages of a channel that was made a producer, into the channels of its consumers. Owns who hears whom;
-//! a consumer that does not keep up never slows its producer.
+//! Data producers and consumers of a room, the channels of peers that they use, and direct transports, which have none. Owns who hears
+//! whom; what is heard is in `messages`.
 
 use std::time::Duration;
 
-use medianode_sfu::{DataConsumerId, DataProducerId, TransportId};
-use medianode_webrtc::Error as TransportError;
+use medianode_sfu::{DataConsumerId, DataProducerId, RouterId, TransportId};
 use medianode_webrtc::params::ChannelParameters;
 
-use super::tables::{Channel, DataConsumer, DataProducer};
+use super::tables::{Channel, DataConsumer, DataEnd, DataProducer, Direct};
 use super::{Blame, Worker};
 use crate::{CloseCause, Event, Refusal, RefusalKind};
 
-/// Messages kept of a channel before it becomes a producer, and their bytes.
-const UNCLAIMED_MESSAGES: usize = 64;
-const UNCLAIMED_BYTES: usize = 64 << 10;
 /// How long a new producer waits for its first consumer.
 const KEEP_UNCLAIMED: Duration = Duration::from_secs(2);
 
-/// How a data consumer's channel comes to be.
-pub(super) enum Opening {
-    /// The peer has opened it, or will.
-    Theirs(u16),
-    /// Both sides know it by number.
-    Negotiated(u16, ChannelParameters),
-    Ours(ChannelParameters),
+type Result<T> = std::result::Result<T, Refusal>;
+
+/// Which channel a data leg wants: one that the peer opened (`stream_id`), a pre-negotiated one (both) or a new one (`parameters`).
+pub(super) struct Wanted {
+    pub stream_id: Option<u16>,
+    pub parameters: Option<ChannelParameters>,
 }
 
 impl Worker {
@@ -47,21 +42,17 @@ impl Worker {
         let Some(peer) = self.tables.peer_mut(slot) else {
             return;
         };
-        let Some(channel) = peer.channels.get(&stream_id) else {
+        let Some(channel) = peer.channels.remove(&stream_id) else {
             return;
         };
-        let (transport, ours) = (peer.id, channel.ours);
-        let (producer, consumer) = (channel.producer, channel.consumer);
-        if let Some(consumer) = consumer {
+        let transport = peer.id;
+        for consumer in channel.consumers {
             self.close_data_consumer(consumer, CloseCause::PeerClosed);
         }
-        if let Some(producer) = producer {
+        if let Some(producer) = channel.producer {
             self.close_data_producer(producer, CloseCause::PeerClosed);
         }
-        if let Some(peer) = self.tables.peer_mut(slot) {
-            peer.channels.remove(&stream_id);
-        }
-        if !ours {
+        if !channel.ours {
             self.events.push(Event::DataChannelClosed {
                 transport,
                 stream_id,
@@ -69,140 +60,101 @@ impl Worker {
         }
     }
 
-    pub(super) fn message(&mut self, slot: u32, stream_id: u16, text: bool, data: Vec<u8>) {
-        let Some(peer) = self.tables.peers.get_mut(slot as usize) else {
-            return;
+    pub(super) fn create_direct_transport(
+        &mut self,
+        router: RouterId,
+        id: TransportId,
+    ) -> Result<()> {
+        let room_slot = self.place_for_transport(router, id)?;
+        let direct = Direct {
+            room: room_slot,
+            producers: Vec::new(),
+            consumers: Vec::new(),
         };
-        let Some(channel) = peer.channels.get_mut(&stream_id) else {
-            return;
-        };
-        if let Some(producer) = channel.producer {
-            // A new producer's messages wait a while for its first consumer.
-            let source = self.tables.data_producers.get(&producer);
-            let keep_until = source.and_then(|source| source.keep_until);
-            if keep_until.is_none_or(|until| until <= self.now) {
-                return self.fan_out(producer, text, &data);
-            }
+        self.tables.direct.insert(id, direct);
+        if let Some(room) = self.tables.room_mut(room_slot) {
+            room.direct.push(id);
         }
-        let fits = channel.unclaimed.len() < UNCLAIMED_MESSAGES
-            && channel.unclaimed_bytes + data.len() <= UNCLAIMED_BYTES;
-        if fits {
-            channel.unclaimed_bytes += data.len();
-            channel.unclaimed.push_back((text, data));
-        } else {
-            self.counters.dropped.data_unclaimed += 1;
-        }
+        Ok(())
     }
 
-    fn fan_out(&mut self, producer: DataProducerId, text: bool, data: &[u8]) {
-        let Some(source) = self.tables.data_producers.get_mut(&producer) else {
+    pub(super) fn close_direct_transport(&mut self, id: TransportId, cause: CloseCause) {
+        // Not forgotten before its legs are: a producer of it may feed its own consumer.
+        let Some(direct) = self.tables.direct.get_mut(&id) else {
             return;
         };
-        // Taken while it is walked: what a send causes may close consumers.
-        let consumers = std::mem::take(&mut source.consumers);
-        let mut overrun = Vec::new();
-        for consumer in &consumers {
-            if !self.send_message(*consumer, text, data) {
-                overrun.push(*consumer);
-            }
+        let consumers = std::mem::take(&mut direct.consumers);
+        let producers = std::mem::take(&mut direct.producers);
+        for consumer in consumers {
+            self.close_data_consumer(consumer, CloseCause::Parent);
         }
-        if let Some(source) = self.tables.data_producers.get_mut(&producer) {
-            source.consumers = consumers;
+        for producer in producers {
+            self.close_data_producer(producer, CloseCause::Parent);
         }
-        for consumer in overrun {
-            self.counters.dropped.data_channels += 1;
-            self.close_data_consumer(consumer, CloseCause::Limit);
+        if let Some(direct) = self.tables.direct.remove(&id)
+            && let Some(room) = self.tables.room_mut(direct.room)
+        {
+            room.direct.retain(|other| *other != id);
         }
-    }
-
-    /// False when the consumer must end: it may not lose messages and does not take them.
-    fn send_message(&mut self, consumer: DataConsumerId, text: bool, data: &[u8]) -> bool {
-        let now = self.now;
-        let Some(&DataConsumer {
-            peer: slot,
-            stream_id,
-            ..
-        }) = self.tables.data_consumers.get(&consumer)
-        else {
-            return true;
-        };
-        let Some(peer) = self.tables.peer_mut(slot) else {
-            return true;
-        };
-        self.blame = Blame::Peer(slot);
-        let sent = peer
-            .transport
-            .secure()
-            .send_message(now, stream_id, text, data);
-        let unreliable = peer
-            .channels
-            .get(&stream_id)
-            .is_some_and(Channel::is_unreliable);
-        match sent {
-            Ok(()) => {
-                self.mark_peer(slot);
-                true
-            }
-            Err(TransportError::Limit(_)) if !unreliable => false,
-            // Too long for this peer, not open yet or not any more, or lost by agreement.
-            Err(_) => {
-                self.counters.dropped.data_messages += 1;
-                true
-            }
-        }
+        self.events.push(Event::TransportClosed {
+            transport: id,
+            cause,
+        });
     }
 
     pub(super) fn create_data_producer(
         &mut self,
         transport: TransportId,
         id: DataProducerId,
-        stream_id: u16,
-        negotiated: Option<ChannelParameters>,
-    ) -> Result<(), Refusal> {
-        let now = self.now;
-        let slot = self.peer_slot(transport)?;
+        wanted: Wanted,
+    ) -> Result<()> {
         if self.tables.data_producers.contains_key(&id) {
-            return Err(Refusal::new(
-                RefusalKind::Conflict,
-                "data producer exists already",
-            ));
+            return Err(conflict("data producer exists already"));
         }
-        let Some(peer) = self.tables.peer_mut(slot) else {
-            return Err(super::control::gone());
+        let limit = self.setup.config.limits.producers_per_transport;
+        let end = if let Some(direct) = self.tables.direct.get_mut(&transport) {
+            wanted.nothing()?;
+            within(direct.producers.len(), limit, "producers_per_transport")?;
+            direct.producers.push(id);
+            DataEnd::Direct(transport)
+        } else {
+            self.listen_to_channel(transport, id, wanted)?
         };
-        let taken = peer
-            .channels
-            .get(&stream_id)
-            .is_some_and(|known| known.producer.is_some());
-        if taken {
-            let detail = format!("stream {stream_id} has a data producer already");
-            return Err(Refusal::new(RefusalKind::Conflict, detail));
-        }
-        if let Some(parameters) = negotiated
-            && !peer.channels.contains_key(&stream_id)
-        {
-            self.blame = Blame::Peer(slot);
-            peer.transport
-                .secure()
-                .open_channel(now, &parameters, Some(stream_id))?;
-            peer.channels.insert(stream_id, Channel::ours(parameters));
-        }
-        let Some(channel) = peer.channels.get_mut(&stream_id) else {
-            let detail = format!("the peer has no channel on stream {stream_id}");
-            return Err(Refusal::new(RefusalKind::NotFound, detail));
+        let from_peer = matches!(end, DataEnd::Channel { .. });
+        let producer = DataProducer {
+            end,
+            consumers: Vec::new(),
+            keep_until: from_peer.then(|| self.now + KEEP_UNCLAIMED),
         };
-        channel.producer = Some(id);
-        self.tables.data_producers.insert(
-            id,
-            DataProducer {
-                peer: slot,
-                stream_id,
-                consumers: Vec::new(),
-                keep_until: Some(now + KEEP_UNCLAIMED),
-            },
-        );
-        self.mark_peer(slot);
+        self.tables.data_producers.insert(id, producer);
         Ok(())
+    }
+
+    fn listen_to_channel(
+        &mut self,
+        transport: TransportId,
+        id: DataProducerId,
+        wanted: Wanted,
+    ) -> Result<DataEnd> {
+        let slot = self.peer_slot(transport)?;
+        let Some(stream_id) = wanted.stream_id else {
+            return Err(invalid("a data producer of a peer needs `stream_id`"));
+        };
+        let end = DataEnd::Channel {
+            peer: slot,
+            stream_id,
+        };
+        let known = self.tables.channel_mut(end);
+        if known.is_some_and(|(_, channel)| channel.producer.is_some()) {
+            let detail = format!("stream {stream_id} has a data producer already");
+            return Err(conflict(detail));
+        }
+        self.join_channel(slot, wanted)?;
+        if let Some((_, channel)) = self.tables.channel_mut(end) {
+            channel.producer = Some(id);
+        }
+        self.mark_peer(slot);
+        Ok(end)
     }
 
     pub(super) fn create_data_consumer(
@@ -210,115 +162,96 @@ impl Worker {
         transport: TransportId,
         id: DataConsumerId,
         producer: DataProducerId,
-        opening: Opening,
-    ) -> Result<(), Refusal> {
-        let slot = self.peer_slot(transport)?;
+        wanted: Wanted,
+    ) -> Result<()> {
         if self.tables.data_consumers.contains_key(&id) {
-            return Err(Refusal::new(
-                RefusalKind::Conflict,
-                "data consumer exists already",
-            ));
+            return Err(conflict("data consumer exists already"));
         }
         let Some(source) = self.tables.data_producers.get(&producer) else {
-            return Err(Refusal::new(
-                RefusalKind::NotFound,
-                "data producer is not known here",
-            ));
+            return Err(unknown_producer());
         };
-        let room = |slot| self.tables.peer(slot).map(|peer| peer.room);
-        if room(source.peer) != room(slot) {
-            let detail = "the data producer belongs to another router";
-            return Err(Refusal::new(RefusalKind::InvalidArgument, detail));
+        let room = match self.tables.direct.get(&transport) {
+            Some(direct) => Some(direct.room),
+            None => {
+                let slot = self.peer_slot(transport)?;
+                self.tables.peer(slot).map(|peer| peer.room)
+            }
+        };
+        if self.tables.room_of(source.end) != room {
+            return Err(invalid("the data producer belongs to another router"));
         }
-        let (source_slot, source_stream) = (source.peer, source.stream_id);
-        let stream_id = self.open_for(slot, id, opening)?;
-        let consumer = DataConsumer {
-            peer: slot,
-            stream_id,
-            producer,
+        let limit = self.setup.config.limits.consumers_per_transport;
+        let end = if let Some(direct) = self.tables.direct.get_mut(&transport) {
+            wanted.nothing()?;
+            within(direct.consumers.len(), limit, "consumers_per_transport")?;
+            direct.consumers.push(id);
+            DataEnd::Direct(transport)
+        } else {
+            self.speak_into_channel(transport, id, wanted)?
         };
+        let consumer = DataConsumer { end, producer };
         self.tables.data_consumers.insert(id, consumer);
         if let Some(source) = self.tables.data_producers.get_mut(&producer) {
             source.consumers.push(id);
         }
-        self.mark_peer(slot);
-        self.claim(source_slot, source_stream, producer);
+        self.claim(producer);
         Ok(())
     }
 
-    /// What came before anybody listened goes to the first who does, if that is soon.
-    fn claim(&mut self, slot: u32, stream_id: u16, producer: DataProducerId) {
-        let Some(source) = self.tables.data_producers.get_mut(&producer) else {
-            return;
+    fn speak_into_channel(
+        &mut self,
+        transport: TransportId,
+        id: DataConsumerId,
+        wanted: Wanted,
+    ) -> Result<DataEnd> {
+        let limit = self.setup.config.limits.consumers_per_transport;
+        let slot = self.peer_slot(transport)?;
+        let channels = self.tables.peer(slot).map(|peer| peer.channels.values());
+        let consumers = channels.map_or(0, |all| all.map(|channel| channel.consumers.len()).sum());
+        within(consumers, limit, "consumers_per_transport")?;
+        let end = DataEnd::Channel {
+            peer: slot,
+            stream_id: self.join_channel(slot, wanted)?,
         };
-        let fresh = source
-            .keep_until
-            .take()
-            .is_some_and(|until| self.now < until);
-        let Some(peer) = self.tables.peer_mut(slot) else {
-            return;
-        };
-        let Some(channel) = peer.channels.get_mut(&stream_id) else {
-            return;
-        };
-        channel.unclaimed_bytes = 0;
-        for (text, data) in std::mem::take(&mut channel.unclaimed)
-            .into_iter()
-            .filter(|_| fresh)
-        {
-            self.fan_out(producer, text, &data);
+        if let Some((_, channel)) = self.tables.channel_mut(end) {
+            channel.consumers.push(id);
         }
+        self.mark_peer(slot);
+        Ok(end)
     }
 
-    fn open_for(
-        &mut self,
-        slot: u32,
-        id: DataConsumerId,
-        opening: Opening,
-    ) -> Result<u16, Refusal> {
+    /// The stream of a data leg's channel, which is opened if it is ours to open.
+    fn join_channel(&mut self, slot: u32, wanted: Wanted) -> Result<u16> {
         let now = self.now;
         let Some(peer) = self.tables.peer_mut(slot) else {
             return Err(super::control::gone());
         };
         self.blame = Blame::Peer(slot);
-        let stream_id = match opening {
-            Opening::Theirs(stream_id) | Opening::Negotiated(stream_id, _)
-                if peer.channels.contains_key(&stream_id) =>
-            {
-                stream_id
-            }
-            Opening::Theirs(stream_id) => {
-                let detail = format!("the peer has no channel on stream {stream_id}");
-                return Err(Refusal::new(RefusalKind::NotFound, detail));
-            }
-            Opening::Negotiated(stream_id, parameters) => {
-                peer.transport
-                    .secure()
-                    .open_channel(now, &parameters, Some(stream_id))?;
-                peer.channels.insert(stream_id, Channel::ours(parameters));
-                stream_id
-            }
-            Opening::Ours(parameters) => {
-                let stream_id = peer
-                    .transport
-                    .secure()
-                    .open_channel(now, &parameters, None)?;
-                peer.channels.insert(stream_id, Channel::ours(parameters));
-                stream_id
-            }
-        };
-        let Some(channel) = peer.channels.get_mut(&stream_id) else {
-            return Err(super::control::gone());
-        };
-        if channel.consumer.is_some() {
-            let detail = format!("stream {stream_id} has a data consumer already");
-            return Err(Refusal::new(RefusalKind::Conflict, detail));
+        let Wanted {
+            stream_id,
+            parameters,
+        } = wanted;
+        if let Some(stream_id) = stream_id
+            && let Some(channel) = peer.channels.get(&stream_id)
+        {
+            return channel.admits(stream_id, parameters.as_ref());
         }
-        channel.consumer = Some(id);
+        let Some(parameters) = parameters else {
+            return Err(match stream_id {
+                Some(id) => {
+                    let detail = format!("the peer has no channel on stream {id}");
+                    Refusal::new(RefusalKind::NotFound, detail)
+                }
+                None => invalid("a data consumer of a peer needs `stream_id`, `channel` or both"),
+            });
+        };
+        let secure = peer.transport.secure();
+        let stream_id = secure.open_channel(now, &parameters, stream_id)?;
+        peer.channels.insert(stream_id, Channel::ours(parameters));
         Ok(stream_id)
     }
 
-    /// Ends a data producer and the consumers that it feeds; the peer's channel stays.
+    /// Ends a data producer and the consumers that it feeds; a channel that the peer opened stays.
     pub(super) fn close_data_producer(&mut self, id: DataProducerId, cause: CloseCause) {
         let Some(producer) = self.tables.data_producers.remove(&id) else {
             return;
@@ -326,10 +259,18 @@ impl Worker {
         for consumer in producer.consumers {
             self.close_data_consumer(consumer, CloseCause::Parent);
         }
-        if let Some(peer) = self.tables.peer_mut(producer.peer)
-            && let Some(channel) = peer.channels.get_mut(&producer.stream_id)
-        {
-            channel.producer = None;
+        match producer.end {
+            DataEnd::Channel { .. } => {
+                if let Some((_, channel)) = self.tables.channel_mut(producer.end) {
+                    channel.producer = None;
+                }
+                self.leave_channel(producer.end, false);
+            }
+            DataEnd::Direct(transport) => {
+                if let Some(direct) = self.tables.direct.get_mut(&transport) {
+                    direct.producers.retain(|other| *other != id);
+                }
+            }
         }
         self.events.push(Event::DataProducerClosed {
             data_producer: id,
@@ -337,27 +278,25 @@ impl Worker {
         });
     }
 
-    /// Ends a data consumer and, unless it is a producer's as well, its channel.
+    /// Ends a data consumer and, if it was the last leg of a channel of ours, the channel.
     pub(super) fn close_data_consumer(&mut self, id: DataConsumerId, cause: CloseCause) {
-        let now = self.now;
         let Some(consumer) = self.tables.data_consumers.remove(&id) else {
             return;
         };
         if let Some(producer) = self.tables.data_producers.get_mut(&consumer.producer) {
             producer.consumers.retain(|other| *other != id);
         }
-        let slot = consumer.peer;
-        if let Some(peer) = self.tables.peer_mut(slot)
-            && let Some(channel) = peer.channels.get_mut(&consumer.stream_id)
-        {
-            channel.consumer = None;
-            // A channel that the peer opened is the peer's to close, unless it does not take its messages.
-            if (channel.ours && channel.producer.is_none()) || cause == CloseCause::Limit {
-                self.blame = Blame::Peer(slot);
-                peer.transport
-                    .secure()
-                    .close_channel(now, consumer.stream_id);
-                self.mark_peer(slot);
+        match consumer.end {
+            DataEnd::Channel { .. } => {
+                if let Some((_, channel)) = self.tables.channel_mut(consumer.end) {
+                    channel.consumers.retain(|other| *other != id);
+                }
+                self.leave_channel(consumer.end, cause == CloseCause::Limit);
+            }
+            DataEnd::Direct(transport) => {
+                if let Some(direct) = self.tables.direct.get_mut(&transport) {
+                    direct.consumers.retain(|other| *other != id);
+                }
             }
         }
         self.events.push(Event::DataConsumerClosed {
@@ -365,4 +304,72 @@ impl Worker {
             cause,
         });
     }
+
+    /// Resets a channel that nobody uses any more. One that the peer opened is the peer's to close, unless it does not take its messages.
+    fn leave_channel(&mut self, end: DataEnd, overrun: bool) {
+        let now = self.now;
+        let DataEnd::Channel {
+            peer: slot,
+            stream_id,
+        } = end
+        else {
+            return;
+        };
+        self.blame = Blame::Peer(slot);
+        let Some((transport, channel)) = self.tables.channel_mut(end) else {
+            return;
+        };
+        let unused = channel.producer.is_none() && channel.consumers.is_empty();
+        if !channel.closing && ((channel.ours && unused) || overrun) {
+            channel.closing = true;
+            transport.secure().close_channel(now, stream_id);
+            self.mark_peer(slot);
+        }
+    }
+}
+
+impl Channel {
+    /// Whether another leg may join; a label that differs does not matter, it never reaches the peer of a pre-negotiated channel.
+    fn admits(&self, stream_id: u16, parameters: Option<&ChannelParameters>) -> Result<u16> {
+        if self.closing {
+            let detail = format!("stream {stream_id} is being closed; try again or take another");
+            return Err(Refusal::new(RefusalKind::WrongState, detail));
+        }
+        let delivery =
+            |of: &ChannelParameters| (of.ordered, of.max_retransmits, of.max_packet_life_time);
+        if parameters.is_some_and(|wanted| delivery(wanted) != delivery(&self.parameters)) {
+            let detail = format!("stream {stream_id} is open with another order or reliability");
+            return Err(invalid(detail));
+        }
+        Ok(stream_id)
+    }
+}
+
+impl Wanted {
+    /// Refuses what a direct transport has not.
+    fn nothing(&self) -> Result<()> {
+        if self.stream_id.is_some() || self.parameters.is_some() {
+            return Err(invalid("a direct transport has no channels"));
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn unknown_producer() -> Refusal {
+    Refusal::new(RefusalKind::NotFound, "data producer is not known here")
+}
+
+fn conflict(detail: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalKind::Conflict, detail)
+}
+
+fn invalid(detail: impl Into<String>) -> Refusal {
+    Refusal::new(RefusalKind::InvalidArgument, detail)
+}
+
+fn within(count: usize, limit: usize, name: &str) -> Result<()> {
+    if count >= limit {
+        return Err(Refusal::new(RefusalKind::LimitReached, name));
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 mod close;
 mod control;
 mod data;
+mod messages;
 mod receive;
 mod report;
 mod send;
@@ -399,7 +400,7 @@ impl Worker {
         self.fire_timers();
         self.take_commands();
         self.flush();
-        self.setup.shared.events.push(&mut self.events);
+        self.counters.dropped.data_unread += self.setup.shared.events.push(&mut self.events);
         if self.counters.dropped != self.counters.told {
             self.need_housekeeping();
         }

@@ -53,6 +53,7 @@ impl Worker {
             gro: self.ports.udp.iter().all(|socket| socket.gro()),
             loop_lag_max: counters.longest_turn.as_secs_f64(),
             transports: self.tables.peers.len(),
+            direct_transports: self.tables.direct.len(),
             tcp_connections: self.ports.tcp.len(),
             tuples: self.tuples.len(),
             handshakes: counters.handshakes,

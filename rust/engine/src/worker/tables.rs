@@ -18,6 +18,7 @@ use crate::net::gso::Destination;
 pub struct Tables {
     pub peers: Slab<Box<Peer>>,
     pub peer_ids: AHashMap<TransportId, u32>,
+    pub direct: AHashMap<TransportId, Direct>,
     pub rooms: Slab<Box<Room>>,
     pub room_ids: AHashMap<RouterId, u32>,
     pub producers: AHashMap<ProducerId, Leg>,
@@ -49,6 +50,13 @@ pub struct Peer {
     pub connected: Option<(Instant, SrtpProfile, &'static str)>,
     pub selections: u32,
     pub traffic: Traffic,
+}
+
+/// A transport without a network: its data legs end at the control plane.
+pub struct Direct {
+    pub room: u32,
+    pub producers: Vec<DataProducerId>,
+    pub consumers: Vec<DataConsumerId>,
 }
 
 /// Where a peer's datagrams go.
@@ -89,6 +97,7 @@ pub struct Room {
     /// None once it has panicked.
     pub router: Option<Router>,
     pub peers: Vec<u32>,
+    pub direct: Vec<TransportId>,
     pub dirty: bool,
 }
 
@@ -106,8 +115,10 @@ pub struct Channel {
     pub parameters: ChannelParameters,
     /// Opened by command; the control plane is not told what it knows.
     pub ours: bool,
+    /// Being reset; nobody joins it any more.
+    pub closing: bool,
     pub producer: Option<DataProducerId>,
-    pub consumer: Option<DataConsumerId>,
+    pub consumers: Vec<DataConsumerId>,
     /// Messages that came before anybody could hear them.
     pub unclaimed: VecDeque<(bool, Vec<u8>)>,
     pub unclaimed_bytes: usize,
@@ -129,10 +140,18 @@ impl Channel {
     }
 }
 
+/// Where a data leg ends.
+#[derive(Clone, Copy, Debug)]
+pub enum DataEnd {
+    /// In a channel of a peer.
+    Channel { peer: u32, stream_id: u16 },
+    /// At the control plane.
+    Direct(TransportId),
+}
+
 /// One source of messages.
 pub struct DataProducer {
-    pub peer: u32,
-    pub stream_id: u16,
+    pub end: DataEnd,
     pub consumers: Vec<DataConsumerId>,
     /// Until then, messages are kept for its first consumer.
     pub keep_until: Option<Instant>,
@@ -140,8 +159,7 @@ pub struct DataProducer {
 
 /// One receiver of messages.
 pub struct DataConsumer {
-    pub peer: u32,
-    pub stream_id: u16,
+    pub end: DataEnd,
     pub producer: DataProducerId,
 }
 
@@ -156,5 +174,23 @@ impl Tables {
 
     pub fn room_mut(&mut self, slot: u32) -> Option<&mut Room> {
         self.rooms.get_mut(slot as usize).map(Box::as_mut)
+    }
+
+    /// The peer and the channel that a data leg ends in.
+    pub fn channel_mut(&mut self, end: DataEnd) -> Option<(&mut WebRtcTransport, &mut Channel)> {
+        let DataEnd::Channel { peer, stream_id } = end else {
+            return None;
+        };
+        let peer = self.peer_mut(peer)?;
+        let channel = peer.channels.get_mut(&stream_id)?;
+        Some((&mut peer.transport, channel))
+    }
+
+    /// The router of a data leg.
+    pub fn room_of(&self, end: DataEnd) -> Option<u32> {
+        match end {
+            DataEnd::Channel { peer, .. } => self.peer(peer).map(|peer| peer.room),
+            DataEnd::Direct(transport) => self.direct.get(&transport).map(|direct| direct.room),
+        }
     }
 }

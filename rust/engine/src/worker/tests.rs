@@ -11,7 +11,8 @@ fn worker() -> Worker {
         ..Config::default()
     };
     let certificate = medianode_webrtc::Certificate::generate().unwrap();
-    let (_, commands) = queue::commands(8).unwrap();
+    let (_, commands) = queue::commands(&config.limits).unwrap();
+    let events = EventQueue::new(&config.limits).unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
     let mut worker = Worker::new(Setup {
         index: 0,
@@ -23,7 +24,7 @@ fn worker() -> Worker {
         gso: false,
         commands,
         shared: Arc::new(Shared {
-            events: EventQueue::new(100).unwrap(),
+            events,
             snapshots: vec![Mutex::default()],
             stop: false.into(),
         }),

@@ -119,13 +119,29 @@ impl Node {
         link: Link,
         context: &Arc<DtlsContext>,
     ) -> Client {
-        let (router, transport) = (RouterId(router), TransportId(transport));
-        let reply = self.must(Command::CreateWebRtcTransport {
-            router,
-            transport,
+        let reply = self.create(router, transport);
+        self.join(transport, reply, link, context)
+    }
+
+    /// Creates a transport; [`Node::join`] makes a client of what it answers.
+    pub fn create(&mut self, router: u64, transport: u64) -> Reply {
+        self.must(Command::CreateWebRtcTransport {
+            router: RouterId(router),
+            transport: TransportId(transport),
             sctp: true,
             name: "test".to_owned(),
-        });
+        })
+    }
+
+    /// Tells the transport its peer, which knows its ICE credentials but whose own it never learns.
+    pub fn join(
+        &mut self,
+        transport: u64,
+        reply: Reply,
+        link: Link,
+        context: &Arc<DtlsContext>,
+    ) -> Client {
+        let transport = TransportId(transport);
         let Reply::Transport {
             ice,
             candidates,
@@ -305,6 +321,19 @@ impl Client {
         }
     }
 
+    /// The strings received so far, with their streams.
+    pub fn texts(&self) -> Vec<(u16, String)> {
+        let text = |event: &SecureEvent| match event {
+            SecureEvent::Message {
+                stream_id,
+                text: true,
+                data,
+            } => Some((*stream_id, String::from_utf8(data.clone()).unwrap())),
+            _ => None,
+        };
+        self.events.iter().filter_map(text).collect()
+    }
+
     /// Everything that waits, in and out, once.
     pub fn turn(&mut self) {
         let now = Instant::now();
@@ -416,6 +445,20 @@ impl Client {
             *socket = UdpSocket::bind(SocketAddr::new(ip, 0), true).unwrap();
             self.agent.check_now(Instant::now());
         }
+    }
+}
+
+/// Turns all clients until `done`.
+pub fn run_all(
+    clients: &mut [&mut Client],
+    what: &str,
+    mut done: impl FnMut(&[&mut Client]) -> bool,
+) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done(clients) {
+        assert!(Instant::now() < deadline, "{what} takes too long");
+        clients.iter_mut().for_each(|client| client.turn());
+        std::thread::yield_now();
     }
 }
 

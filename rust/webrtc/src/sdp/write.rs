@@ -78,8 +78,7 @@ impl Printer {
         self.flag(media.bundle_only, "bundle-only");
         if tagged || !media.rejected {
             self.transport(description);
-        }
-        if tagged {
+            // RFC 8829 section 5.3.1 wants candidates in one section of a bundle; some clients look at the last alone.
             self.candidates(&description.candidates, description.end_of_candidates);
         }
         if media.kind == Kind::Application {
