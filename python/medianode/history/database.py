@@ -14,7 +14,7 @@ from medianode.errors import Overloaded, StorageUnavailable
 from medianode.history.schema import VERSIONS
 
 FILE = "history.sqlite"
-WAITING = 512
+WAITING = 4096
 """Transactions that wait for the thread before more are refused."""
 
 T = TypeVar("T")
@@ -37,9 +37,9 @@ class Database:
             await self.close()
             raise
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Runs one transaction; it is kept as a whole or not at all."""
-        if self._waiting >= WAITING:
+    async def run(self, work: Callable[[sqlite3.Connection], T], *, bounded: bool = True) -> T:
+        """Runs one transaction; it is kept as a whole or not at all. ``bounded`` says that too many may wait already."""
+        if bounded and self._waiting >= WAITING:
             raise Overloaded(f"{self._waiting} questions wait for {FILE}, its limit")
         self._waiting += 1
         try:

@@ -126,7 +126,7 @@ class Recorder:
             db.execute("INSERT OR REPLACE INTO numbers VALUES ('seen', ?)", (now,))
             return happenings
 
-        happenings = await self._database.run(all_of_it)
+        happenings = await self._database.run(all_of_it, bounded=False)
         if happenings:
             self._outlet.wake()
         return happenings

@@ -53,7 +53,7 @@ def _payload(happening: Happening) -> Payload:
                 sessionId=peer.session,
                 roomId=room,
                 leftAt=_ms(left_at),
-                duration=_ms(left_at - peer.present_since),
+                duration=_ms(left_at) - _ms(peer.present_since),
                 metadata=peer.metadata,
                 role=peer.role,
             )
@@ -69,7 +69,7 @@ def _end(session: RoomSession) -> Payload:
     ended_at = session.ended_at or session.started_at
     return {
         "endedAt": _ms(ended_at),
-        "duration": _ms(ended_at - session.started_at),
+        "duration": _ms(ended_at) - _ms(session.started_at),
         "participants": session.participants,
         "maxParticipants": session.most_present,
         "audioMinutes": round(session.audio_seconds / 60),
