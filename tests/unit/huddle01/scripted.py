@@ -1,18 +1,29 @@
 """A connection in memory and a client that speaks the protocol on it, as the SDK does, request by request."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from google.protobuf.message import Message
 
+from medianode.ids import IdSource
+from medianode.jws import TokenMint
 from medianode.rooms.announce import ClientInfo
+from medianode.rooms.directory import Directory, RoomLimits
+from medianode.rooms.intake import Intake
+from medianode.rooms.members import Members
 from medianode.rooms.roles import Role
+from medianode.rooms.service import RoomService
 from medianode.rooms.tokens import checked_extras
 from medianode.signalling.connection import ConnectionEnded
+from medianode.signalling.huddle01.session import Conversations
 from medianode.signalling.huddle01.wire import client_pb2 as wire
 from medianode.signalling.huddle01.wire import rtc_pb2 as rtc
-from tests.unit.conftest import World
+from tests.support.fake_sfu import FakeSfu
+from tests.unit.conftest import FakeClock, World
 
 TABLET = ClientInfo("core@2.6.4", "EU", "IN", "Mozilla/5.0")
 FIELDS = {f.message_type.name: f.name for f in wire.Request.DESCRIPTOR.fields}
@@ -189,6 +200,32 @@ class Stage:
         for client in self.clients:
             client.serving.cancel()
         await asyncio.gather(*(client.serving for client in self.clients), return_exceptions=True)
+
+
+class NoRecords:
+    """Remembers no room."""
+
+    async def find(self, name: str) -> None:
+        return None
+
+
+@asynccontextmanager
+async def small_node() -> AsyncIterator[Stage]:
+    """Makes a node of rooms and conversations alone, for tests that need many."""
+    sfu, clock, ids = FakeSfu(), FakeClock(), IdSource()
+    directory = Directory(sfu, ids, clock, RoomLimits(), NoRecords())  # type: ignore[arg-type]
+    rooms = RoomService(sfu, directory, ids, clock)
+    members = Members(sfu, rooms, ids, clock)
+    mint = TokenMint(b"k" * 32, clock)
+    services = SimpleNamespace(conversations=Conversations(members, mint, clock), mint=mint)
+    pump = asyncio.create_task(Intake(sfu, directory, members).run())
+    stage = Stage(World(sfu, clock, rooms, services, None, ""))  # type: ignore[arg-type]
+    try:
+        yield stage
+    finally:
+        await stage.close()
+        await sfu.close()
+        await pump
 
 
 DTLS = rtc.ProtoDtlsParameters(
