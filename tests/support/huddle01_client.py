@@ -22,7 +22,7 @@ class RawPeer:
         assert status == 200, body
         base = json.loads(body)["url"].replace("http", "ws", 1)
         url = f"{base}/ws?token={token}&version=core@2.6.4&region=EU&country=IN"
-        self._socket = connect(url, max_size=None, compression=None)
+        self._socket = connect(url, max_size=None, compression=None, legacy=True)
 
     def __enter__(self) -> Self:
         return self

@@ -30,12 +30,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RoomLimits:
-    """Bounds on what clients can make the orchestrator remember."""
+    """Bounds on what clients can make the orchestrator remember, and for how long."""
 
     rooms: int = 4096
     peers_per_room: int = 2000
     sources_per_peer: int = 8
     players_per_peer: int = 512
+    grace_s: float = 75.0
+    """How long a member stays whose connection broke: longer than Huddle01's client tries to come back (71 s)."""
 
 
 class Directory:

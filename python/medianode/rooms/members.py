@@ -22,8 +22,6 @@ from medianode.rooms.tokens import Grant
 from medianode.sfu.events import CloseCause
 from medianode.sfu.interface import Sfu
 
-GRACE_S = 75.0
-"""How long a member stays whose connection broke: longer than Huddle01's client tries to come back (71 s)."""
 
 BEGAN_AGAIN = "began again"
 """Why a membership ended whose client, or another one with the same token, joined anew."""
@@ -49,13 +47,11 @@ class Arrival:
 class Members:
     """Lets peers in by signalling and keeps them while their connection is lost."""
 
-    def __init__(
-        self, sfu: Sfu, service: RoomService, ids: IdSource, clock: Clock, grace_s: float = GRACE_S
-    ) -> None:
+    def __init__(self, sfu: Sfu, service: RoomService, ids: IdSource, clock: Clock) -> None:
         self._service = service
         self._directory = service.directory
         self._clock = clock
-        self._grace_s = grace_s
+        self._grace_s = service.directory.limits.grace_s
         self._expiries: dict[Membership, asyncio.TimerHandle] = {}
         self.talk = Talk(sfu, self._directory, ids)
         self.media = MemberMedia(sfu, self._directory, ids, self.talk)

@@ -62,6 +62,9 @@ class RoomSettings(BaseModel):
     peers_per_room: int = Field(2000, ge=1, description="peers in one room, players without a name included")
     sources_per_peer: int = Field(8, ge=1, description="what one peer may publish at once")
     players_per_peer: int = Field(512, ge=1, description="what one peer may play at once")
+    grace_s: float = Field(
+        75, ge=0, description="time a peer stays whose signalling connection broke while its media may go on"
+    )
 
 
 class HttpSettings(BaseModel):
