@@ -1,5 +1,6 @@
 """Names of things, shared by all packages. Owns the types and the source of numbers; refuses to know what they name."""
 
+import hashlib
 import itertools
 import re
 import secrets
@@ -40,6 +41,16 @@ def session_id() -> SessionId:
 def given_name() -> PeerName:
     """Makes a name for a peer whose token has none; no client can choose it."""
     return PeerName("~" + secrets.token_hex(5))
+
+
+def name_of_subject(subject: str) -> PeerName:
+    """Makes a name for a peer whose token has none, the same whenever that token comes back; no client can choose it."""
+    return PeerName("~" + hashlib.sha256(subject.encode()).hexdigest()[:10])
+
+
+def run_id() -> str:
+    """Makes a URL-safe name for one run of a room: 128 random bits."""
+    return secrets.token_urlsafe(16)
 
 
 class IdSource:

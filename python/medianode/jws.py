@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ AUDIENCE = "medianode:client"
 KEY_FILE = "client-token.key"
 KEY_BYTES = 32
 LEEWAY_S = 5
-MAX_TOKEN_CHARS = 4096
+MAX_TOKEN_CHARS = 12 * 1024
+"""Room for 5 KiB of metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,19 @@ class Claims:
     subject: str
     peer: str | None
     expires_at: float
+    permissions: Mapping[str, object] | None = None
+    """As Huddle01's tokens have them; none: those of the role."""
+    metadata: str | None = None
+    max_peers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a token may say beside room, role and name."""
+
+    permissions: Mapping[str, object] | None = None
+    metadata: str | None = None
+    max_peers: int | None = None
 
 
 class TokenMint:
@@ -40,7 +55,7 @@ class TokenMint:
         self._key = key
         self._clock = clock
 
-    def mint(self, room: str, role: str, peer: str | None, ttl_s: float) -> str:
+    def mint(self, room: str, role: str, peer: str | None, ttl_s: float, extras: Extras | None = None) -> str:
         """Makes a token that opens one room for one role until ``ttl_s`` seconds from now."""
         if ttl_s <= 0:
             raise InvalidArgument(f"a token must live longer than {ttl_s} s")
@@ -49,7 +64,7 @@ class TokenMint:
         if peer is not None and not is_name(peer):
             raise InvalidArgument(f"{peer!r} cannot be the name of a peer")
         now = int(self._clock.now())
-        claims: dict[str, str | int] = {
+        claims: dict[str, object] = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "iat": now,
@@ -63,6 +78,7 @@ class TokenMint:
         claims["sub"] = f"peer:{peer}" if peer is not None else f"token:{claims['jti']}"
         if peer is not None:
             claims["peer"] = peer
+        claims |= _said(extras or Extras())
         return jwt.encode(claims, self._key, algorithm=ALGORITHM)
 
     def verify(self, token: str) -> Claims:
@@ -105,7 +121,31 @@ class TokenMint:
         assert isinstance(starts, int | float)  # noqa: S101
         if now > expires + LEEWAY_S or now < starts - LEEWAY_S:
             raise Unauthenticated("the token is not valid")
-        return Claims(room=room, role=role, subject=subject, peer=peer, expires_at=float(expires))
+        extras = _extras(claims)
+        return Claims(
+            room, role, subject, peer, float(expires), extras.permissions, extras.metadata, extras.max_peers
+        )
+
+
+def _said(extras: Extras) -> dict[str, object]:
+    fields = {
+        "permissions": dict(extras.permissions) if extras.permissions is not None else None,
+        "metadata": extras.metadata,
+        "max_peers": extras.max_peers,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _extras(claims: dict[str, object]) -> Extras:
+    permissions, metadata = claims.get("permissions"), claims.get("metadata")
+    max_peers = claims.get("max_peers")
+    if (
+        not (permissions is None or isinstance(permissions, dict))
+        or not (metadata is None or isinstance(metadata, str))
+        or not (max_peers is None or (isinstance(max_peers, int) and max_peers > 0))
+    ):
+        raise Unauthenticated("the token is not valid")
+    return Extras(permissions, metadata, max_peers)
 
 
 def _is_time(value: object) -> bool:

@@ -1,7 +1,6 @@
 """A real Chromium with a synthetic camera and microphone, beside a real node."""
 
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -13,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.certificate import self_signed
+from tests.support.programs import needs
 from tests.support.running_node import RunningNode, start_node
 
 CLIENTS = Path(__file__).with_name("clients.js")
@@ -30,16 +30,8 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # nothing needs a foreign host
 ]
-
-
-def needs(program: str) -> str:
-    """Path of a program; without it the test is skipped, or fails where everything must run."""
-    path = shutil.which(program)
-    if path is None:
-        reason = f"{program} is not installed: apt-get install -y {program}"
-        pytest.fail(reason) if os.environ.get("MEDIANODE_STRICT") else pytest.skip(reason)
-    return path
 
 
 # Its end comes with this package's: playwright's synchronous face keeps a loop running, which would forbid asynchronous tests.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import needs
+from tests.support.programs import needs
 
 pytestmark = pytest.mark.browser
 

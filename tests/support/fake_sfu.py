@@ -30,8 +30,13 @@ from medianode.sfu.commands import (
     CreateWebRtcTransport,
     Done,
     IceReply,
+    PauseConsumer,
+    PauseProducer,
     Reply,
+    RequestKeyframe,
     RestartIce,
+    ResumeConsumer,
+    ResumeProducer,
     SendData,
     SwitchConsumer,
     TransportReply,
@@ -87,6 +92,8 @@ class FakeSfu:
         self.data_producers: dict[int, CreateDataProducer] = {}
         self.data_consumers: dict[int, CreateDataConsumer] = {}
         self.refuse: dict[type[Command], MedianodeError] = {}
+        self.sent: list[tuple[int, str]] = []
+        """What was said on direct transports."""
         self.restarts = 0
         self.faded: set[int] = set()
         """Transports whose peer is not heard any more, but not yet given up."""
@@ -203,7 +210,7 @@ class FakeSfu:
                 self._do_leg(command)
         return Done()
 
-    def _do_leg(self, command: Command) -> None:  # noqa: C901
+    def _do_leg(self, command: Command) -> None:  # noqa: C901, PLR0912
         match command:
             case CreateProducer(transport=transport, producer=producer):
                 self._with_peer(transport)
@@ -241,7 +248,16 @@ class FakeSfu:
                 self._known(data_producer, self.data_producers)
                 if self.data_producers[data_producer].transport not in self.direct:
                     raise InvalidArgument("this data producer is fed by its peer")
+                self.sent.append((data_producer, payload))
                 self._fan_out(data_producer, payload)
+            case PauseProducer(producer=number) | ResumeProducer(producer=number):
+                self._known(number, self.producers)
+            case (
+                PauseConsumer(consumer=number)
+                | ResumeConsumer(consumer=number)
+                | RequestKeyframe(consumer=number)
+            ):
+                self._known(number, self.consumers)
             case CloseProducer(producer=producer):
                 self._close_producer(producer, CloseCause.CLOSED)
             case CloseConsumer(consumer=consumer):
@@ -357,8 +373,8 @@ class FakeSdp:
 
 
 def rtp(kind: MediaKind) -> RtpParameters:
-    mime = "audio/opus" if kind == MediaKind.AUDIO else "video/VP8"
-    return RtpParameters(codecs=(CodecParameters(mime, 96, 90000),), encodings=(Encoding(ssrc=1),))
+    codec = ("audio/opus", 111, 48000) if kind == MediaKind.AUDIO else ("video/VP8", 96, 90000)
+    return RtpParameters(codecs=(CodecParameters(*codec),), encodings=(Encoding(ssrc=1),))
 
 
 def limit(text: str) -> LimitReached:

@@ -9,19 +9,28 @@ import httpx
 import pytest
 import structlog
 
+from medianode.history.database import Database
+from medianode.history.picture import picture
+from medianode.history.recorder import Recorder
+from medianode.history.retention import Retention
+from medianode.history.store import History
 from medianode.ids import IdSource, PeerName, RoomName, SourceLabel
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
 from medianode.rooms.directory import Directory, RoomLimits
+from medianode.rooms.intake import Intake
+from medianode.rooms.members import Members
 from medianode.rooms.roles import Role, permissions_of
-from medianode.rooms.room import Player, Source, Target
+from medianode.rooms.room import Player, Publisher, Target
 from medianode.rooms.service import Media, RoomService
 from medianode.rooms.tokens import Grant
 from medianode.sfu.params import MediaKind
+from medianode.signalling.huddle01.session import Conversations
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.webhooks.outbox import Outbox
 from tests.support.fake_sfu import DTLS, SCTP, FakeSdp, FakeSfu, rtp
 
 structlog.configure(
@@ -71,11 +80,11 @@ class World:
         what: Media = AV,
         role: Role = Role.GUEST,
         subject: str | None = None,
-    ) -> Source:
+    ) -> Publisher:
         opened = await self.rooms.publish(
             grant(peer, role, subject=subject), PeerName(peer), SourceLabel(label), what
         )
-        assert isinstance(opened.session, Source)
+        assert isinstance(opened.session, Publisher)
         return opened.session
 
     async def play(
@@ -105,24 +114,38 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     sfu, clock, ids = FakeSfu(), FakeClock(), IdSource()
-    directory = Directory(sfu, ids, clock, RoomLimits())
+    database, kept = Database(tmp_path), Retention()
+    await database.open()
+    history = History(database, clock, kept)
+    directory = Directory(sfu, ids, clock, RoomLimits(), history)
     rooms = RoomService(sfu, directory, ids, clock)
+    members = Members(sfu, rooms, ids, clock)
     sdp = FakeSdp()
+    mint = TokenMint(b"k" * 32, clock)
     keys = KeyStore(tmp_path, clock)
+    recorder = Recorder(
+        database, directory.announcer, clock, kept, lambda: picture(directory.rooms()), Outbox([], 1)
+    )
+    await recorder.start()
     services = Services(
         sfu=sfu,
         rooms=rooms,
+        conversations=Conversations(members, mint, clock),
         publishing=Publishing(rooms, sdp),
         playing=Playing(rooms, sdp),
-        mint=TokenMint(b"k" * 32, clock),
+        mint=mint,
         keys=keys,
+        history=history,
+        recorder=recorder,
         ice_servers=(IceServerLink("turn:t.example:3478", "u", "c"), IceServerLink("stun:s.example")),
     )
     api_key = keys.create_first("test")
     assert api_key is not None
-    pump = asyncio.create_task(directory.run())
+    pump = asyncio.create_task(Intake(sfu, directory, members).run())
     transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
         yield World(sfu, clock, rooms, services, http, api_key)
     await sfu.close()
     await pump
+    await recorder.finish()
+    await database.close()

@@ -47,10 +47,10 @@ async def test_channels_move_with_the_player(world: World) -> None:
     world.sfu.open_channel(bob.transport, 1, "chat")
     world.sfu.open_channel(player.transport, 3, "chat")
     await world.settled()
-    world.sfu.speak(bob.producers[MediaKind.AUDIO])
+    world.sfu.speak(bob.source.producers[MediaKind.AUDIO].id)
     await world.settled()
     (leg,) = world.sfu.data_consumers.values()
-    assert leg.data_producer == bob.channels["chat"].data_producer
+    assert leg.data_producer == bob.source.channels["chat"].data_producer
     assert leg.stream_id == 3
 
 
@@ -68,7 +68,7 @@ async def test_a_closed_channel_ends_its_legs(world: World) -> None:
 
 
 async def test_a_channel_without_permission_stays_unused(world: World) -> None:
-    grant_without_data = replace(grant("ann"), permissions=Permissions(audio=True))
+    grant_without_data = replace(grant("ann"), permissions=Permissions(publish=True, audio=True))
     opened = await world.rooms.publish(
         grant_without_data, PeerName("ann"), CAMERA, media(MediaKind.AUDIO, data=True)
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,19 +11,25 @@ import structlog
 from medianode import jws
 from medianode.clock import Clock, SystemClock
 from medianode.errors import InvalidArgument, Unsupported
+from medianode.history.database import Database
+from medianode.history.store import History
 from medianode.ids import IdSource
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.node.addresses import announced_ips, is_loopback
+from medianode.node.chronicle import Chronicle, retention_of
 from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
 from medianode.rest.server import HttpBinding, HttpServer
-from medianode.rooms.directory import Directory, RoomLimits
+from medianode.rooms.directory import STOPPING, Directory, RoomLimits
+from medianode.rooms.intake import Intake
+from medianode.rooms.members import Members
 from medianode.rooms.service import RoomService
 from medianode.settings import NodeSettings
 from medianode.settings.node import host_port
 from medianode.sfu.interface import Sfu
 from medianode.sfu.sdp import Sdp
+from medianode.signalling.huddle01.session import Conversations, IceServer
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
 
@@ -112,7 +118,7 @@ def engine_config(settings: NodeSettings, announced: list[str]) -> dict[str, Any
 async def running_node(
     settings: NodeSettings, core_factory: CoreFactory = native_core, clock: Clock | None = None
 ) -> AsyncIterator[Node]:
-    """Starts a node, and stops it in the reverse order on leaving: HTTP, rooms, core (layout.md 9.3)."""
+    """Starts a node, and stops it in the reverse order on leaving: HTTP, rooms, core, history."""
     clock = clock or SystemClock()
     host, port = host_port(settings.http)
     keys = KeyStore(settings.data_dir, clock)
@@ -120,50 +126,65 @@ async def running_node(
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
 
-    core = core_factory(engine_config(settings, announced))
-    try:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(settings.data_dir))
+        history = History(database, clock, retention_of(settings))
+        core = core_factory(engine_config(settings, announced))
+        stack.push_async_callback(core.sfu.close)
         ids = IdSource()
-        limits = RoomLimits(**settings.rooms.model_dump())
-        directory = Directory(core.sfu, ids, clock, limits)
+        directory = Directory(core.sfu, ids, clock, RoomLimits(**settings.rooms.model_dump()), history)
         rooms = RoomService(core.sfu, directory, ids, clock)
+        members = Members(core.sfu, rooms, ids, clock)
+        chronicle = Chronicle(settings, database, directory, clock)
         services = Services(
             sfu=core.sfu,
             rooms=rooms,
+            conversations=Conversations(members, mint, clock, _member_ice_servers(settings)),
             publishing=Publishing(rooms, core.sdp),
             playing=Playing(rooms, core.sdp),
             mint=mint,
             keys=keys,
+            history=history,
+            recorder=chronicle.recorder,
+            endpoints=chronicle.endpoints,
             ice_servers=_ice_servers(settings),
         )
+        stack.push_async_callback(chronicle.finish)
+        await chronicle.start()
+        pump = asyncio.create_task(Intake(core.sfu, directory, members).run(), name="room events")
+        stack.push_async_callback(_end, core.sfu, directory, pump)
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
-        pump = asyncio.create_task(directory.run(), name="room events")
-        try:
-            await http.start()
-            node = Node(settings, services, http, core.media_ports, announced, first_key)
-            try:
-                yield node
-            finally:
-                await _wind_down(node)
-        finally:
-            await http.stop()
-            directory.end_all("the node is stopping")
-            await core.sfu.close()
-            await asyncio.wait([pump], timeout=1)
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
-    finally:
-        await core.sfu.close()
+        stack.push_async_callback(http.stop)
+        await http.start()
+        node = Node(settings, services, http, core.media_ports, announced, first_key)
+        stack.push_async_callback(_wind_down, node)
+        yield node
 
 
 async def _wind_down(node: Node) -> None:
     """Takes nobody in any more, then tells everybody before the doors close."""
-    node.services.rooms.draining = True
-    directory = node.services.rooms.directory
-    directory.end_all("the node is stopping")
+    services = node.services
+    services.rooms.draining = True
+    directory = services.rooms.directory
+    directory.end_all(STOPPING)
+    await services.recorder.finish()
     directory.announcer.end_all()
     # The last words of event streams, and goodbyes of transports, need a moment on the wire.
     await asyncio.sleep(0.2)
+
+
+async def _end(sfu: Sfu, directory: Directory, pump: asyncio.Task[None]) -> None:
+    """Ends what came after the goodbyes, and the core."""
+    directory.end_all(STOPPING)
+    await sfu.close()
+    await asyncio.wait([pump], timeout=1)
+    pump.cancel()
+    await asyncio.gather(pump, return_exceptions=True)
+
+
+def _member_ice_servers(settings: NodeSettings) -> tuple[IceServer, ...]:
+    return tuple(IceServer(link.url, link.username, link.credential) for link in _ice_servers(settings))
 
 
 def _ice_servers(settings: NodeSettings) -> tuple[IceServerLink, ...]:

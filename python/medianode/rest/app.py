@@ -7,7 +7,7 @@ from medianode.rest import errors
 from medianode.rest.deps import Services
 from medianode.rest.errors import ErrorGuard
 from medianode.rest.guard import AnswerHeaders, BodyLimits
-from medianode.rest.routes import health, rooms
+from medianode.rest.routes import health, huddle01, huddle01_sdk, rooms
 from medianode.rest.routes.exchange import whep_router, whip_router
 from medianode.rest.routes.page import page_router
 
@@ -26,8 +26,11 @@ def create_app(services: Services, max_body_bytes: int = 1 << 20, body_timeout_s
     errors.install(app)
     app.include_router(health.router)
     app.include_router(rooms.router)
+    app.include_router(huddle01.router)
     app.include_router(whip_router())
     app.include_router(whep_router())
+    app.include_router(huddle01_sdk.router)
+    app.include_router(huddle01_sdk.recorder)
     app.include_router(page_router())
     # The last one added is the first one reached.
     app.add_middleware(BodyLimits, max_bytes=max_body_bytes, timeout_s=body_timeout_s)

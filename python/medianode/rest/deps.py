@@ -7,13 +7,17 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from medianode.errors import PermissionDenied, Unauthenticated
+from medianode.history.recorder import Recorder
+from medianode.history.store import History
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.rooms.service import RoomService
 from medianode.rooms.tokens import Grant, grant_of
 from medianode.sfu.interface import Sfu
+from medianode.signalling.huddle01.session import Conversations
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.webhooks.outbox import Endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,15 @@ class Services:
 
     sfu: Sfu
     rooms: RoomService
+    conversations: Conversations
     publishing: Publishing
     playing: Playing
     mint: TokenMint
     keys: KeyStore
+    history: History
+    recorder: Recorder
+    endpoints: tuple[Endpoint, ...] = ()
+    """Whom webhooks are sent to."""
     ice_servers: tuple[IceServerLink, ...] = ()
 
 

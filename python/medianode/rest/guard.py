@@ -10,7 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medianode.rest.errors import problem
 
-CORS_PATHS = ("/whip/", "/whep/", "/api/")
+CORS_PATHS = ("/whip/", "/whep/", "/api/", "/huddle01/")
+PREFLIGHT_PATHS = ("/api/", "/huddle01/")
+"""Those whose routes do not answer OPTIONS themselves."""
 METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 REQUEST_HEADERS = "Authorization, Content-Type, If-Match, Accept, Last-Event-ID"
 EXPOSED_HEADERS = "Location, ETag, Link, Accept-Patch, Accept-Post, Allow, Retry-After, WWW-Authenticate"
@@ -91,7 +93,7 @@ class AnswerHeaders:
             await self._app(scope, receive, send)
             return
         cross = scope["path"].startswith(CORS_PATHS)
-        if cross and scope["method"] == "OPTIONS" and scope["path"].startswith("/api/"):
+        if cross and scope["method"] == "OPTIONS" and scope["path"].startswith(PREFLIGHT_PATHS):
             await send(_start(HTTPStatus.NO_CONTENT, _cors()))
             await send({"type": "http.response.body"})
             return

@@ -1,19 +1,22 @@
 """Counters in the OpenMetrics text format. Owns the names; counts nothing itself."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from medianode import __version__
 from medianode.rooms.directory import Directory
 from medianode.sfu.interface import Snapshot
+from medianode.webhooks.outbox import Endpoint
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 Sample = tuple[dict[str, str], float]
 
 
-def metrics_text(directory: Directory, snapshot: Snapshot) -> str:
+def metrics_text(
+    directory: Directory, snapshot: Snapshot, facts_lost: int, endpoints: Sequence[Endpoint]
+) -> str:
     """Writes everything that is counted. Labels are ours alone: no name that a client chose becomes a series."""
     lines: list[str] = []
     rooms = directory.rooms()
@@ -36,6 +39,22 @@ def metrics_text(directory: Directory, snapshot: Snapshot) -> str:
         "counter",
         "Sessions that ended, by cause.",
         [({"cause": cause}, count) for cause, count in sorted(directory.sessions_ended.items())],
+    )
+    lines += _family(
+        "medianode_history_facts_lost",
+        "counter",
+        "What happened and could not be written down.",
+        [({}, facts_lost)],
+    )
+    lines += _family(
+        "medianode_webhooks",
+        "counter",
+        "Tries that were delivered, failed or refused; events that were given up, expired or dropped.",
+        [
+            ({"endpoint": str(number), "outcome": outcome}, count)
+            for number, endpoint in enumerate(endpoints)
+            for outcome, count in endpoint.counts.items()
+        ],
     )
     lines += _core(snapshot)
     return "\n".join([*lines, "# EOF", ""])

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from medianode.ids import NAME_PATTERN
-from medianode.rooms.roles import Role
+from medianode.rooms.roles import MAX_ROLE_CHARS, Role
 from medianode.rooms.room import Peer, Room
 
 Name = Annotated[str, Field(pattern=rf"^{NAME_PATTERN}$", examples=["lobby"])]
@@ -20,14 +20,28 @@ class NewRoom(_In):
     """What a room is made from."""
 
     name: Name
+    metadata: str | None = Field(None, description="JSON text that every peer is told")
+    locked: bool = Field(False, description="newcomers wait until a moderator lets them in")
 
 
 class NewToken(_In):
     """What a token is made from."""
 
-    role: Role = Role.GUEST
+    role: str = Field(
+        Role.GUEST,
+        min_length=1,
+        max_length=MAX_ROLE_CHARS,
+        description=f"{', '.join(Role)}, or another one with permissions",
+    )
     peer: Name | None = Field(None, description="the name that the bearer has; none: any")
     ttl_s: int = Field(4 * 3600, ge=1, le=MAX_TTL_S, description="seconds until it expires")
+    permissions: dict[str, Any] | None = Field(
+        None, description="all seven permissions of Huddle01's tokens; none: those of the role"
+    )
+    metadata: str | None = Field(None, description="JSON text that describes the bearer to others")
+    max_peers: int | None = Field(
+        None, ge=1, description="the bearer does not get in when so many peers are there"
+    )
 
 
 class TokenDocument(BaseModel):
@@ -35,7 +49,7 @@ class TokenDocument(BaseModel):
 
     token: str
     room: str
-    role: Role
+    role: str
     peer: str | None
     expires_at: float = Field(description="seconds since 1970")
 
@@ -64,7 +78,9 @@ class PeerDocument(BaseModel):
     """One participant."""
 
     peer: str
-    role: Role
+    role: str
+    metadata: str | None = Field(description="JSON text that describes it")
+    signalled: bool = Field(description="present by a signalling connection")
     joined_at: float = Field(description="seconds since 1970")
     sources: list[SourceDocument]
     players: list[PlayerDocument]
@@ -75,14 +91,16 @@ class PeerDocument(BaseModel):
         return cls(
             peer=peer.name,
             role=peer.role,
+            metadata=peer.metadata,
+            signalled=peer.membership is not None,
             joined_at=peer.joined_at,
             sources=[
                 SourceDocument(
-                    session=source.id,
+                    session=source.session.id,
                     label=source.label,
                     kinds=source.kinds,
                     channels=list(source.channels),
-                    connected=source.connected,
+                    connected=source.session.connected,
                 )
                 for source in peer.sources.values()
             ],
@@ -107,6 +125,8 @@ class RoomDocument(BaseModel):
         description="stays until it is deleted; otherwise ends when the last peer has left"
     )
     created_at: float = Field(description="seconds since 1970")
+    metadata: str | None = Field(description="JSON text that every peer is told")
+    locked: bool
     peers: int
     publishing: int = Field(description="sources that can be played")
     speaker: str | None = Field(description="the peer that speaks now")
@@ -118,6 +138,8 @@ class RoomDocument(BaseModel):
             name=room.name,
             permanent=room.permanent,
             created_at=room.created_at,
+            metadata=room.metadata,
+            locked=room.locked,
             peers=len(room.peers),
             publishing=len(room.sources()),
             speaker=room.speaker.peer.name if room.speaker is not None else None,

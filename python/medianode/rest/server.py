@@ -15,11 +15,17 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from medianode.errors import InvalidArgument, NetworkUnavailable
 from medianode.rest.errors import problem
+from medianode.rest.ws import DROP
 
 TLS_CHECK_S = 5.0
+WS_FRAME_BYTES = 64 * 1024
+"""Far above the largest message of an honest client."""
+WS_PING_S = 20.0
+"""A WebSocket whose client has not answered a ping after this time is dead; pings are as far apart."""
 UNWANTED_BYTES = 256 * 1024
 """Read after the answer of a body that nobody wanted, so that the client gets to the answer; then the connection is closed."""
 
@@ -49,6 +55,7 @@ class _PatientProtocol(H11Protocol):
     header_timeout_s = 10.0
     most_connections = 4096
     _unwanted = 0
+    _upgraded = False
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -72,8 +79,16 @@ class _PatientProtocol(H11Protocol):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Leaves the connection to the WebSocket's protocol."""
+        self._upgraded = True
+        self._disarm()
+        super().handle_websocket_upgrade(event)
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self._upgraded:
+            return
         if self._answering():
             self._disarm()
             self._unwanted = 0
@@ -107,6 +122,24 @@ class _PatientProtocol(H11Protocol):
             self.transport.close()
 
 
+class _WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Ends connections without a close frame where the client is to come back; the library's codes would keep it away."""
+
+    async def run_asgi(self) -> None:
+        self.scope["state"][DROP] = self._drop
+        await super().run_asgi()
+
+    def keepalive_timeout(self) -> None:
+        self._drop()
+
+    def shutdown(self) -> None:
+        """Stops when the node does."""
+        self._drop()
+
+    def _drop(self) -> None:
+        self.transport.abort()
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to the node."""
 
@@ -136,7 +169,11 @@ class HttpServer:
         config = uvicorn.Config(
             self.app,
             http=protocol,
-            ws="none",
+            ws=_WebSocketProtocol,
+            ws_max_size=WS_FRAME_BYTES,
+            ws_ping_interval=WS_PING_S,
+            ws_ping_timeout=WS_PING_S,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,

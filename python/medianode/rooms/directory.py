@@ -1,4 +1,4 @@
-"""The rooms of this orchestrator and the sessions in them: opens, finds, ends; takes in the events of the node."""
+"""The rooms of this orchestrator and the sessions in them: opens, finds, ends. Events of the node come through ``intake``."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -8,56 +8,58 @@ import structlog
 
 from medianode.clock import Clock
 from medianode.errors import Conflict, LimitReached, MedianodeError, NotFound, WrongState
-from medianode.ids import IdSource, ProducerId, RoomName, RouterId, SessionId, TransportId
-from medianode.rooms.announce import Announcer, PeerUnpublished, RoomEnded, SpeakerChanged
-from medianode.rooms.room import Player, Room, Session, Source
+from medianode.ids import IdSource, RoomName, RouterId, SessionId, TransportId
+from medianode.rooms.announce import Announcer, RoomEnded
+from medianode.rooms.presence import Presence
+from medianode.rooms.records import RoomRecords
+from medianode.rooms.roles import Controls
+from medianode.rooms.room import Membership, Player, Publisher, Room, Session
+from medianode.rooms.sources import Sources
 from medianode.rooms.switching import Switching
-from medianode.sfu.commands import CloseRouter, CloseTransport, CreateRouter, Reply
-from medianode.sfu.events import (
-    ActiveSpeaker,
-    CloseCause,
-    DataChannelClosed,
-    DataChannelOpened,
-    Event,
-    Lost,
-    RouterClosed,
-    TransportClosed,
-    TransportConnected,
-)
+from medianode.sfu.commands import CloseRouter, CloseTransport, CreateRouter
 from medianode.sfu.interface import Sfu
 
 DEPARTED = 1024
 """Sessions that are remembered after their client hung up."""
+DELETED = "deleted"
+STOPPING = "the node is stopping"
+"""Why rooms end by the operator's doing."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RoomLimits:
-    """Bounds on what clients can make the orchestrator remember."""
+    """Bounds on what clients can make the orchestrator remember, and for how long."""
 
     rooms: int = 4096
     peers_per_room: int = 2000
     sources_per_peer: int = 8
     players_per_peer: int = 512
+    grace_s: float = 75.0
+    """How long a member stays whose connection broke: longer than Huddle01's client tries to come back (71 s)."""
 
 
 class Directory:
     """Knows every room and every session, by all their names."""
 
-    def __init__(self, sfu: Sfu, ids: IdSource, clock: Clock, limits: RoomLimits) -> None:
+    def __init__(
+        self, sfu: Sfu, ids: IdSource, clock: Clock, limits: RoomLimits, records: RoomRecords
+    ) -> None:
         self.limits = limits
         self.announcer = Announcer()
         self.switching = Switching(sfu, ids)
+        self.sources = Sources(self.announcer, self.switching)
+        self.presence = Presence(self.announcer, clock)
         self._sfu = sfu
         self._ids = ids
         self._clock = clock
+        self._records = records
         self._rooms: dict[RoomName, Room] = {}
-        self._ready: dict[RouterId, Awaitable[Reply]] = {}
+        self._ready: dict[RouterId, Awaitable[object]] = {}
         self._routers: dict[RouterId, Room] = {}
         self._sessions: dict[SessionId, Session] = {}
         self._transports: dict[TransportId, Session] = {}
-        self._producers: dict[ProducerId, Source] = {}
         self._departed: dict[SessionId, tuple[RoomName, str]] = {}
         self.sessions_started = 0
         self.sessions_ended: dict[str, int] = {}
@@ -75,11 +77,21 @@ class Directory:
             raise NotFound(f"there is no room {name}")
         return room
 
-    async def create(self, name: RoomName) -> Room:
+    def find(self, name: RoomName) -> Room | None:
+        """Finds a room if it is open."""
+        return self._rooms.get(name)
+
+    def room_of(self, router: RouterId) -> Room | None:
+        """Finds the room of a router."""
+        return self._routers.get(router)
+
+    async def create(self, name: RoomName, metadata: str | None, *, locked: bool) -> Room:
         """Makes a room that stays until it is deleted."""
         if name in self._rooms:
             raise Conflict(f"there is a room {name} already")
-        return await self._open(name, permanent=True)
+        room = await self._open(name, permanent=True)
+        room.metadata, room.controls = metadata, Controls(locked=locked)
+        return room
 
     async def enter(self, name: RoomName) -> Room:
         """Finds a room, or opens one that ends with its last peer."""
@@ -97,8 +109,11 @@ class Directory:
         if self._rooms.get(room.name) is room:
             del self._rooms[room.name]
         for peer in list(room.peers.values()):
-            for session in [*peer.sources.values(), *peer.players.values()]:
+            for session in peer.sessions():
                 self.end_session(session, reason)
+        for waiting in room.lobby.values():
+            waiting.listener.end()
+        room.lobby.clear()
         self.announcer.tell(room.name, RoomEnded(reason))
         self.announcer.end(room.name)
         self.switching.post(CloseRouter(room.router))
@@ -115,6 +130,7 @@ class Directory:
         room = Room(name=name, router=self._ids.router(), permanent=permanent, created_at=self._clock.now())
         self._rooms[name] = room
         self._start_router(room)
+        self._ready[room.router] = asyncio.gather(self._ready[room.router], self._recall(room))
         log.info("room opened", room=name, permanent=permanent)
         try:
             await self._until_ready(room)
@@ -122,6 +138,12 @@ class Directory:
             self.end_room(room, "it could not be opened")
             raise
         return room
+
+    async def _recall(self, room: Room) -> None:
+        """Makes a room what it is remembered to be."""
+        record = await self._records.find(room.name)
+        if record is not None:
+            room.metadata, room.controls = record.metadata, Controls(locked=record.locked)
 
     def _start_router(self, room: Room) -> None:
         self._routers[room.router] = room
@@ -132,6 +154,17 @@ class Directory:
         if ready is not None:
             await asyncio.shield(ready)
             self._ready.pop(room.router, None)
+
+    def replace_router(self, room: Room) -> None:
+        """Gives a room a new router in place of one that failed."""
+        self._ready.pop(room.router, None)
+        room.router, room.direct = self._ids.router(), None
+        self._start_router(room)
+
+    def forget_router(self, router: RouterId) -> Room | None:
+        """Forgets a router that is closed; returns its room."""
+        self._ready.pop(router, None)
+        return self._routers.pop(router, None)
 
     # Sessions
 
@@ -155,12 +188,17 @@ class Directory:
         if session.room.closed:
             raise WrongState(f"the room {session.room.name} has ended")
         self._sessions[session.id] = session
-        self._transports[session.transport] = session
+        for transport in session.transports:
+            self._transports[transport] = session
         self.sessions_started += 1
 
-    def add_producers(self, source: Source) -> None:
-        """Begins to know the producers of a source."""
-        self._producers.update(dict.fromkeys(source.producers.values(), source))
+    def add_transport(self, session: Session, transport: TransportId) -> None:
+        """Begins to know another transport of a session."""
+        self._transports[transport] = session
+
+    def drop_transport(self, transport: TransportId) -> None:
+        """Forgets a transport of a session that goes on."""
+        self._transports.pop(transport, None)
 
     def end_session(self, session: Session, cause: str) -> None:
         """Closes a session and frees its name. Doing so twice does nothing."""
@@ -168,34 +206,52 @@ class Directory:
             return
         session.closed = True
         self._sessions.pop(session.id, None)
-        self._transports.pop(session.transport, None)
+        for transport in session.transports:
+            self._transports.pop(transport, None)
+            self.switching.post(CloseTransport(transport))
         self.sessions_ended[cause] = self.sessions_ended.get(cause, 0) + 1
-        self.switching.post(CloseTransport(session.transport))
         room, peer = session.room, session.peer
-        if isinstance(session, Source):
-            self._end_source(session)
-        elif isinstance(session, Player):
+        for source in session.sources:
+            self.sources.end(room, source)
+        if isinstance(session, Player):
             peer.players.pop(session.id, None)
             self.switching.drop(session)
+        elif isinstance(session, Membership):
+            self._end_membership(session, cause)
+        self.presence.went(room, peer)
         if not peer.present and room.peers.get(peer.name) is peer:
             del room.peers[peer.name]
+        self._log_end(session, cause)
+        self.settle(room)
+
+    def _end_membership(self, member: Membership, cause: str) -> None:
+        if member.peer.membership is member:
+            member.peer.membership = None
+        member.consumptions.clear()
+        member.ended_by = cause
+        if member.listener is not None:
+            self.announcer.leave(member.room.name, member.listener)
+            member.listener.end()
+            member.listener = None
+
+    def _log_end(self, session: Session, cause: str) -> None:
+        kinds = {Publisher: "publish", Player: "play", Membership: "member"}
         log.info(
             "session ended",
-            kind="publish" if isinstance(session, Source) else "play",
+            kind=kinds[type(session)],
             session=session.id,
-            room=room.name,
-            peer=peer.name,
+            room=session.room.name,
+            peer=session.peer.name,
             cause=cause,
             connected=session.connected,
             seconds=round(self._clock.monotonic() - session.started, 1),
         )
-        self.settle(room)
 
-    def _remember(self, session: Session, cause: CloseCause) -> None:
-        if cause == CloseCause.PEER_CLOSED:
-            self._departed[session.id] = (session.room.name, session.subject)
-            if len(self._departed) > DEPARTED:
-                del self._departed[next(iter(self._departed))]
+    def remember_departed(self, session: Session) -> None:
+        """Remembers that a client hung up by itself, for when it asks us to end its session."""
+        self._departed[session.id] = (session.room.name, session.subject)
+        if len(self._departed) > DEPARTED:
+            del self._departed[next(iter(self._departed))]
 
     def departed(self, session: str, room: RoomName, subject: str) -> bool:
         """Says, once, that a client hung up by itself before it asked us to end its session."""
@@ -203,105 +259,6 @@ class Directory:
         if known:
             del self._departed[SessionId(session)]
         return known
-
-    def _end_source(self, source: Source) -> None:
-        room, peer = source.room, source.peer
-        if peer.sources.get(source.label) is source:
-            del peer.sources[source.label]
-        for producer in source.producers.values():
-            self._producers.pop(producer, None)
-        if room.speaker is source:
-            room.speaker = None
-        if source.live:
-            source.live = False
-            self.announcer.tell(room.name, PeerUnpublished(peer.name, source.label))
-            self.switching.follow(room)
-
-    # Events
-
-    async def run(self) -> None:
-        """Takes in the node's events until it closes."""
-        async for event in self._sfu.events():
-            try:
-                self._take(event)
-            except Exception:  # one event must not end the reading of all others
-                log.exception("an event could not be handled", type=type(event).__name__)
-
-    def _take(self, event: Event) -> None:
-        match event:
-            case TransportConnected(transport=transport):
-                self._connected(transport, event)
-            case TransportClosed(transport=transport, cause=cause):
-                session = self._transports.get(transport)
-                if session is not None:
-                    self.end_session(session, cause.value)
-                    self._remember(session, cause)
-            case ActiveSpeaker(router=router, producer=producer):
-                self._speaks(router, producer)
-            case DataChannelOpened() | DataChannelClosed():
-                self._channel(event)
-            case RouterClosed(router=router, cause=cause):
-                self._router_closed(router, cause.value)
-            case Lost(count=count):
-                self._lost(count)
-            case _:
-                pass  # layers and levels are read from the snapshot; closures of legs follow their transport's
-
-    def _lost(self, count: int) -> None:
-        """Takes every session for connected: a lost event must not cost a publisher its name. Closures are never lost."""
-        log.warning("events were lost", count=count)
-        for session in self._sessions.values():
-            session.connected = True
-
-    def _connected(self, transport: TransportId, event: TransportConnected) -> None:
-        session = self._transports.get(transport)
-        if session is None:
-            return
-        session.connected = True
-        if isinstance(session, Player):
-            self.switching.connected(session)
-        log.info(
-            "session connected",
-            session=session.id,
-            room=session.room.name,
-            peer=session.peer.name,
-            srtp=event.srtp_profile.value,
-            dtls=event.dtls_version,
-        )
-
-    def _channel(self, event: DataChannelOpened | DataChannelClosed) -> None:
-        session = self._transports.get(event.transport)
-        if not isinstance(session, Source | Player):
-            return
-        if isinstance(event, DataChannelOpened):
-            self.switching.channel_opened(session, event)
-        else:
-            self.switching.channel_closed(session, event)
-
-    def _speaks(self, router: RouterId, producer: ProducerId | None) -> None:
-        room = self._routers.get(router)
-        if room is None or room.closed:
-            return
-        source = self._producers.get(producer) if producer is not None else None
-        if source is room.speaker:
-            return
-        room.speaker = source
-        who = (
-            SpeakerChanged(source.peer.name, source.label)
-            if source is not None
-            else SpeakerChanged(None, None)
-        )
-        self.announcer.tell(room.name, who)
-        self.switching.follow(room)
-
-    def _router_closed(self, router: RouterId, cause: str) -> None:
-        room = self._routers.pop(router, None)
-        self._ready.pop(router, None)
-        if room is None or room.closed or room.router != router:
-            return
-        log.error("the room lost its router and gets a new one", room=room.name, cause=cause)
-        room.router = self._ids.router()
-        self._start_router(room)
 
     # End
 

@@ -6,7 +6,7 @@ import structlog
 
 from medianode.errors import MedianodeError
 from medianode.ids import IdSource
-from medianode.rooms.room import Player, Room, Source, SourceChannel
+from medianode.rooms.room import Player, Publisher, Room, Source, SourceChannel
 from medianode.sfu.commands import (
     CloseDataConsumer,
     CloseDataProducer,
@@ -46,13 +46,12 @@ class Switching:
     def follow(self, room: Room) -> None:
         """Looks at every player of a room again."""
         for player in room.players():
-            source = room.source_for(player)
-            if source is not player.following:
-                self._point(player, source)
+            self._point(player, room.source_for(player))
 
     def drop(self, player: Player) -> None:
         """Forgets what a player followed."""
         player.following = None
+        player.fed.clear()
         player.legs.clear()
 
     def connected(self, player: Player) -> None:
@@ -62,37 +61,31 @@ class Switching:
 
     def _settle(self, player: Player) -> None:
         player.settled = True
-        source = player.following
-        if source is None or player.closed:
-            return
-        for label, channel in source.channels.items():
-            if label not in player.legs:
-                self._link(player, label, channel)
+        if not player.closed:
+            self._channels(player)
 
-    def channel_opened(self, session: Source | Player, event: DataChannelOpened) -> None:
+    def channel_opened(self, session: Publisher | Player, event: DataChannelOpened) -> None:
         """Takes a publisher's new channel to its players, or a player's new channel into use."""
         label = event.channel.label
         if not session.data:
             log.info("a channel without permission stays unused", session=session.id)
-        elif isinstance(session, Source):
+        elif isinstance(session, Publisher):
             self._publish_channel(session, label, event)
         elif label not in session.own_channels:
             session.own_channels[label] = event.stream_id
-            source = session.following
-            if source is not None and label in source.channels:
-                # The player's own channel takes the place of one that we had to open before it came.
-                self._unlink(session, label)
-                self._link(session, label, source.channels[label])
+            # The player's own channel takes the place of one that we had to open before it came.
+            self._unlink(session, label)
+            self._channels(session)
 
-    def channel_closed(self, session: Source | Player, event: DataChannelClosed) -> None:
+    def channel_closed(self, session: Publisher | Player, event: DataChannelClosed) -> None:
         """Ends what depended on a channel."""
-        if isinstance(session, Source):
-            for label, channel in list(session.channels.items()):
+        if isinstance(session, Publisher):
+            channels = session.source.channels
+            for label, channel in list(channels.items()):
                 if channel.stream_id == event.stream_id:
-                    del session.channels[label]
+                    del channels[label]
                     self.post(CloseDataProducer(channel.data_producer))
-                    for player in _followers(session):
-                        self._unlink(player, label)
+            self.follow(session.room)
             return
         for label, stream_id in list(session.own_channels.items()):
             if stream_id == event.stream_id:
@@ -101,24 +94,35 @@ class Switching:
 
     def _point(self, player: Player, source: Source | None) -> None:
         player.following = source
+        producers = source.producers if source is not None else {}
         for kind, consumer in player.consumers.items():
-            self.post(SwitchConsumer(consumer, source.producers.get(kind) if source is not None else None))
-        for label in list(player.legs):
-            self._unlink(player, label)
-        if source is not None and player.data:
-            for label, channel in source.channels.items():
+            wanted = producers[kind].id if kind in producers else None
+            if player.fed.get(kind) != wanted:
+                player.fed[kind] = wanted
+                self.post(SwitchConsumer(consumer, wanted))
+        self._channels(player)
+
+    def _channels(self, player: Player) -> None:
+        """Feeds a player's channels from those of the source that it follows."""
+        if not player.data:
+            return
+        channels = player.following.channels if player.following is not None else {}
+        for label, (data_producer, _) in list(player.legs.items()):
+            if label not in channels or channels[label].data_producer != data_producer:
+                self._unlink(player, label)
+        for label, channel in channels.items():
+            if label not in player.legs:
                 self._link(player, label, channel)
 
-    def _publish_channel(self, source: Source, label: str, event: DataChannelOpened) -> None:
-        if label in source.channels:
-            log.info("a second channel of one label stays unused", session=source.id)
+    def _publish_channel(self, publisher: Publisher, label: str, event: DataChannelOpened) -> None:
+        channels = publisher.source.channels
+        if label in channels:
+            log.info("a second channel of one label stays unused", session=publisher.id)
             return
         channel = SourceChannel(self._ids.data_producer(), event.channel, event.stream_id)
-        source.channels[label] = channel
-        self.post(CreateDataProducer(source.transport, channel.data_producer, event.stream_id))
-        for player in _followers(source):
-            if player.data:
-                self._link(player, label, channel)
+        channels[label] = channel
+        self.post(CreateDataProducer(publisher.transport, channel.data_producer, event.stream_id))
+        self.follow(publisher.room)
 
     def _link(self, player: Player, label: str, channel: SourceChannel) -> None:
         """Feeds the channel that the player opened under this label, or opens one like the publisher's."""
@@ -126,7 +130,7 @@ class Switching:
         if stream_id is None and not player.settled:
             return
         leg = self._ids.data_consumer()
-        player.legs[label] = leg
+        player.legs[label] = (channel.data_producer, leg)
         self.post(
             CreateDataConsumer(
                 player.transport,
@@ -138,9 +142,9 @@ class Switching:
         )
 
     def _unlink(self, player: Player, label: str) -> None:
-        leg = player.legs.pop(label, None)
-        if leg is not None:
-            self.post(CloseDataConsumer(leg))
+        found = player.legs.pop(label, None)
+        if found is not None:
+            self.post(CloseDataConsumer(found[1]))
 
     def _posted_done(self, command: Command, answer: asyncio.Future[Reply]) -> None:
         self._posted.discard(answer)
@@ -149,7 +153,3 @@ class Switching:
         error = answer.exception()
         if error is not None:
             log.info("a command was refused", command=type(command).__name__, reason=str(error))
-
-
-def _followers(source: Source) -> list[Player]:
-    return [player for player in source.room.players() if player.following is source]

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from medianode.errors import InvalidArgument
+from medianode.settings.history import HistorySettings, WebhookSettings
 
 CONFIG_ENV = "MEDIANODE_CONFIG"
 
@@ -61,6 +62,9 @@ class RoomSettings(BaseModel):
     peers_per_room: int = Field(2000, ge=1, description="peers in one room, players without a name included")
     sources_per_peer: int = Field(8, ge=1, description="what one peer may publish at once")
     players_per_peer: int = Field(512, ge=1, description="what one peer may play at once")
+    grace_s: float = Field(
+        75, ge=0, description="time a peer stays whose signalling connection broke while its media may go on"
+    )
 
 
 class HttpSettings(BaseModel):
@@ -97,7 +101,9 @@ class NodeSettings(BaseSettings):
     trusted_proxies: Annotated[list[str], NoDecode] = Field(
         [], description="addresses or networks whose X-Forwarded-* count"
     )
-    data_dir: Path = Field(default_factory=default_data_dir, description="where keys are kept")
+    data_dir: Path = Field(
+        default_factory=default_data_dir, description="where keys and the history are kept"
+    )
     media_port: Port = Field(14100, description="UDP and TCP port of the first worker; 0 means any free ones")
     listen_ips: Annotated[list[str], NoDecode] = Field(
         ["0.0.0.0", "::"],  # noqa: S104 - media comes from everywhere
@@ -119,6 +125,8 @@ class NodeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     rooms: RoomSettings = RoomSettings()
     limits: HttpSettings = HttpSettings()
+    history: HistorySettings = HistorySettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -85,6 +85,32 @@ class RtpParameters:
     cname: str | None = None
 
 
+class Direction(StrEnum):
+    """Which way a router handles a header extension, as seen from the router."""
+
+    SENDRECV = "sendrecv"
+    SENDONLY = "sendonly"
+    RECVONLY = "recvonly"
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderExtensionCapability:
+    """A header extension (RFC 8285) that could be used, with the id that it has then."""
+
+    kind: MediaKind
+    uri: str
+    id: int
+    direction: Direction = Direction.SENDRECV
+
+
+@dataclass(frozen=True, slots=True)
+class RtpCapabilities:
+    """What a router could forward: codecs in the order of preference, with the payload types that its consumers have."""
+
+    codecs: tuple[CodecParameters, ...]
+    header_extensions: tuple[HeaderExtensionCapability, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class IceParameters:
     """ICE credentials of one side (RFC 8445 section 5.3)."""

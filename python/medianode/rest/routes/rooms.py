@@ -30,6 +30,7 @@ from medianode.rooms.announce import (
     SpeakerChanged,
     Subscription,
 )
+from medianode.rooms.tokens import checked_extras
 
 HEARTBEAT_S = 15.0
 
@@ -39,7 +40,7 @@ router = APIRouter(prefix="/api/v1/rooms", tags=["rooms"])
 @router.post("", status_code=201)
 async def create_room(ours: Ours, _key: Operator, body: NewRoom, response: Response) -> RoomDocument:
     """Makes a room that stays until it is deleted."""
-    room = await ours.rooms.create_room(body.name)
+    room = await ours.rooms.create_room(body.name, metadata=body.metadata, locked=body.locked)
     response.headers["Location"] = f"/api/v1/rooms/{room.name}"
     return RoomDocument.of(room)
 
@@ -58,14 +59,17 @@ async def get_room(ours: Ours, _key: Operator, room: str) -> RoomDocument:
 
 @router.delete("/{room}", status_code=204)
 async def delete_room(ours: Ours, _key: Operator, room: str) -> None:
-    """Ends a room, telling everybody in it."""
-    ours.rooms.delete_room(room)
+    """Ends a room, telling everybody in it, and forgets that it was made."""
+    known = await ours.history.delete_room(room)
+    if not known or ours.rooms.directory.find(RoomName(room)) is not None:
+        ours.rooms.delete_room(room)
 
 
 @router.post("/{room}/tokens", status_code=201)
 async def create_token(ours: Ours, _key: Operator, room: str, body: NewToken) -> TokenDocument:
     """Mints a token for a client of a room, which need not exist yet."""
-    token = ours.mint.mint(room, body.role, body.peer, body.ttl_s)
+    extras = checked_extras(body.role, body.permissions, body.metadata, body.max_peers)
+    token = ours.mint.mint(room, body.role, body.peer, body.ttl_s, extras)
     expires = ours.mint.verify(token).expires_at
     return TokenDocument(token=token, room=room, role=body.role, peer=body.peer, expires_at=expires)
 
@@ -134,11 +138,13 @@ async def _sse(subscription: Subscription) -> AsyncIterator[str]:
             continue
         if fact is None:
             return
-        name, data = _event(fact)
-        yield f"event: {name}\ndata: {json.dumps(data)}\n\n"
+        event = _event(fact)
+        if event is not None:
+            name, data = event
+            yield f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 
-def _event(fact: Fact) -> tuple[str, dict[str, object]]:
+def _event(fact: Fact) -> tuple[str, dict[str, object]] | None:
     match fact:
         case Present(peers=peers):
             return "peers", {
@@ -152,3 +158,5 @@ def _event(fact: Fact) -> tuple[str, dict[str, object]]:
             return "active_speaker", {"peer": peer, "label": label}
         case RoomEnded(reason=reason):
             return "room_closed", {"reason": reason}
+        case _:
+            return None  # what only members need, or the history

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from medianode.errors import InvalidArgument, NotFound, Unsupported
-from medianode.rooms.room import Session
+from medianode.rooms.room import TransportSession
 from medianode.rooms.service import Media, Opened, RoomService
 from medianode.rooms.tokens import Grant
 from medianode.sfu.sdp import Plan, Sdp
@@ -69,15 +69,15 @@ class IceSessions:
     """Remembers the ICE session of every living session; forgets with it."""
 
     def __init__(self) -> None:
-        self._sessions: WeakKeyDictionary[Session, IceSession] = WeakKeyDictionary()
+        self._sessions: WeakKeyDictionary[TransportSession, IceSession] = WeakKeyDictionary()
 
-    def begin(self, session: Session, plan: Plan, remote_ufrag: str) -> IceSession:
+    def begin(self, session: TransportSession, plan: Plan, remote_ufrag: str) -> IceSession:
         """Begins the first or the next ICE session."""
         ice = IceSession(plan, remote_ufrag)
         self._sessions[session] = ice
         return ice
 
-    def of(self, session: Session) -> IceSession:
+    def of(self, session: TransportSession) -> IceSession:
         """Returns the ICE session of a session; none exists while it is being opened, or for one of the other protocol."""
         ice = self._sessions.get(session)
         if ice is None:

@@ -1,0 +1,1 @@
+"""Tells applications what happens in their rooms, by signed HTTP requests that survive a restart."""

@@ -1,0 +1,196 @@
+"""Huddle01's unmodified SDK in tabs of a real Chromium, its page served from another origin than the node."""
+
+import functools
+import http.server
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support import npm
+from tests.support.link import Link
+from tests.support.running_node import RunningNode
+
+HERE = Path(__file__).parent
+WEB_CORE = "sha512-E9/yURFkaDJRERlRAdpwLdzBjKZ1g5bqh/j1IQTJAAUs6UiuMin63IQG//xIUqR79YubvQu8yxpb388AiBIbpQ=="
+"""Hash of ``@huddle01/web-core`` 2.6.4 as published."""
+
+PAGE = """<!doctype html><meta charset="utf-8"><title>SDK</title><link rel="icon" href="data:,">
+<style>video { width: 300px; margin: 4px; background: #ddd }</style><body><script src="%s"></script></body>"""
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+
+@pytest.fixture(scope="package")
+def sdk_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a folder with ``peer.html`` and ``react.html``."""
+    assert npm.integrity(HERE, "@huddle01/web-core") == WEB_CORE, (
+        "the lock names another SDK than the published one"
+    )
+    modules = npm.install(HERE)
+    out = tmp_path_factory.mktemp("sdk")
+    bundle = [
+        modules / ".bin" / "esbuild",
+        "peer.js",
+        "react.jsx",
+        "--bundle",
+        "--format=iife",
+        "--jsx=automatic",
+    ]
+    options = ['--define:process.env.NODE_ENV="production"', f"--outdir={out}", "--log-level=warning"]
+    subprocess.run([*map(str, bundle), *options], cwd=HERE, check=True, timeout=60)
+    for name in ("peer", "react"):
+        (out / f"{name}.html").write_text(PAGE % f"{name}.js")
+    handler = functools.partial(QuietHandler, directory=str(out))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+class Peer:
+    """One tab with the SDK, in the words of ``peer.js``."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        self.page, self.name = page, name
+
+    def run(self, script: str, argument: Any = None) -> Any:
+        """Runs a script in the tab; ``client`` is the SDK's client there."""
+        return self.page.evaluate(script, argument)
+
+    def look(self) -> dict[str, Any]:
+        return self.page.evaluate("look()")
+
+    def until(self, condition: str, timeout_s: float = 20) -> dict[str, Any]:
+        """Waits until ``condition``, a JavaScript expression over the look ``s``, holds; returns that look."""
+        script = f"async () => {{ const s = await look(); return [s, Boolean({condition})]; }}"
+        deadline = time.monotonic() + timeout_s
+        while True:
+            look, holds = self.page.evaluate(script)
+            if holds:
+                return look
+            assert time.monotonic() < deadline, f"{self.name} never: {condition}; last look: {brief(look)}"
+            self.page.wait_for_timeout(100)
+
+    def never(self, condition: str, seconds: float) -> None:
+        """Looks for some time that ``condition`` does not come true."""
+        script = f"async () => {{ const s = await look(); return [s, Boolean({condition})]; }}"
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            look, holds = self.page.evaluate(script)
+            assert not holds, f"{self.name}: {condition}; look: {brief(look)}"
+            self.page.wait_for_timeout(100)
+
+    def event(self, name: str, condition: str = "true", timeout_s: float = 20) -> dict[str, Any]:
+        """Waits for an event of the SDK; ``condition`` is an expression over the event ``e``. Returns the newest one."""
+        test = f"e => e.name === '{name}' && ({condition})"
+        look = self.until(f"s.events.some({test})", timeout_s)
+        return self.run(f"events => events.findLast({test})", look["events"])
+
+    def sees(self, *others: "Peer", label: str = "video", timeout_s: float = 25) -> None:
+        """Waits until the pictures of others move."""
+        for other in others:
+            self.until(f"s.peers['{other.name}']?.streams['{label}']?.seen", timeout_s)
+
+    def hears(self, *others: "Peer", label: str = "audio", timeout_s: float = 25) -> None:
+        """Waits until the sound of others is loud enough to be heard."""
+        for other in others:
+            self.until(f"s.peers['{other.name}']?.streams['{label}']?.heard", timeout_s)
+
+    def camera(self, codec: str | None = None) -> None:
+        self.run("codec => client.localPeer.enableVideo({ prefferedCodec: codec ?? undefined })", codec)
+
+    def microphone(self) -> None:
+        self.run("() => client.localPeer.enableAudio()")
+
+    def on_air(self) -> None:
+        self.camera()
+        self.microphone()
+
+    def frames_of(self, other: "Peer", label: str = "video") -> int:
+        return int(self.look()["peers"][other.name]["streams"][label]["frames"])
+
+
+def brief(look: dict[str, Any]) -> dict[str, Any]:
+    """A look without what grows."""
+    kept = {name: value for name, value in look.items() if name not in {"permissions", "config"}}
+    return {**kept, "frames": kept["frames"][-15:], "events": kept["events"][-8:]}
+
+
+Join = Callable[..., Peer]
+
+
+@pytest.fixture
+def open_peer(chromium: Browser, node: RunningNode, sdk_page: str) -> Iterator[Callable[..., Peer]]:
+    """Opens tabs with the SDK loaded, not yet joined; no page may throw."""
+    context = chromium.new_context(permissions=["camera", "microphone"])
+    thrown: list[str] = []
+
+    def open_tab(name: str, page: str = "peer") -> Peer:
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: thrown.append(f"{name}: {error}"))
+        tab.goto(f"{sdk_page}/{page}.html")
+        return Peer(tab, name)
+
+    yield open_tab
+    context.close()
+    assert thrown == []
+
+
+@pytest.fixture
+def join(open_peer: Callable[..., Peer], node: RunningNode) -> Join:
+    """Joins a room in a new tab and waits until the SDK says so."""
+
+    def join(
+        room: str,
+        name: str,
+        *,
+        role: str = "host",
+        base_url: str | None = None,
+        waits_for: str = "s.state === 'connected' && s.me",
+        claims: dict[str, Any] | None = None,
+        relays: list[int] | None = None,
+        **options: Any,
+    ) -> Peer:
+        peer = open_peer(name)
+        token = node.mint(room, peer=name, role=role, **(claims or {}))
+        if relays:
+            peer.run("ports => { window.relays = ports }", relays)
+        enter(peer, base_url or node.url, room, token, **options)
+        peer.until(waits_for)
+        return peer
+
+    return join
+
+
+def enter(peer: Peer, base_url: str, room: str, token: str, **options: Any) -> None:
+    """Lets the SDK join with a token."""
+    region = options.pop("region", "EU")
+    given = {
+        "api": f"{base_url}/huddle01/api/v1",
+        "room": room,
+        "token": token,
+        "region": region,
+        "options": options,
+    }
+    peer.run("given => join(given)", given)
+
+
+@pytest.fixture
+def links(node: RunningNode) -> Iterator[list[Link]]:
+    """A bad network for one tab: a link for each of its two connections, in the order in which the SDK makes them."""
+    pair = [Link(node.ready["media_ports"][0], seed) for seed in (1, 2)]
+    yield pair
+    for link in pair:
+        link.close()
