@@ -111,20 +111,11 @@ class Endpoint:
             if answer.get("id") != call_id:
                 raise self._down(f"{method}: an answer to another call")
             return answer["result"]
-        if not isinstance(error, dict):
-            raise self._down(f"{method}: {str(error)[:80]}")
-        data = error.get("data")
-        if isinstance(data, dict):  # Hardhat wraps it
-            data = data.get("data")
-        fault = RpcError(
-            error["code"] if isinstance(error.get("code"), int) else 0,
-            str(error.get("message", ""))[:500],
-            data if isinstance(data, str) else None,
-        )
+        fault = _fault(error)
         if fault.kind is Fault.LIMITED:
             self.breaker.rest(self.clock.monotonic(), LIMITED_REST_S)
             raise self._down(f"{method}: rate limit", counted=False)
-        return _raise(fault)
+        raise fault
 
     def _rest(self, retry_after: str | None) -> None:
         """Obeys Retry-After (RFC 9110 section 10.2.3), in seconds or as a date."""
@@ -148,8 +139,18 @@ class Endpoint:
         return EndpointDown(f"{self.name}: {what}")
 
 
-def _raise(error: Exception) -> Any:  # noqa: ANN401 - never returns
-    raise error
+def _fault(error: Any) -> RpcError:  # noqa: ANN401 - JSON
+    if not isinstance(error, dict):
+        return RpcError(0, str(error)[:200])
+    data = error.get("data")
+    if isinstance(data, dict):  # Hardhat wraps the data of a revert
+        data = data.get("data")
+    code = error.get("code")
+    return RpcError(
+        code if isinstance(code, int) else 0,
+        str(error.get("message", ""))[:500],
+        data if isinstance(data, str) else None,
+    )
 
 
 def endpoint_name(index: int, url: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import rlp
-from eth_utils.address import to_canonical_address
+from eth_utils.address import is_address, to_canonical_address
 from eth_utils.crypto import keccak
 
 from medianode.errors import InvalidArgument
@@ -11,6 +11,14 @@ from medianode.errors import InvalidArgument
 TYPE = b"\x02"
 SIGNATURE_BYTES = 65
 V_BASE = 27
+_BITS = {
+    "chain_id": 64,
+    "nonce": 64,
+    "value": 256,
+    "gas": 64,
+    "max_fee_per_gas": 256,
+    "max_priority_fee_per_gas": 256,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +27,26 @@ class TransactionRequest:
 
     chain_id: int
     nonce: int
-    to: str
+    to: str | None
+    """None creates a contract."""
     value: int
     data: bytes
     gas: int
     max_fee_per_gas: int
     max_priority_fee_per_gas: int
+
+    def __post_init__(self) -> None:
+        """Refuses what the chain would misread: every number is an ``int`` of its range, the tip within the fee."""
+        for name, bits in _BITS.items():
+            number = getattr(self, name)
+            if type(number) is not int or not 0 <= number < 1 << bits:
+                raise InvalidArgument(f"transaction: {name} is no integer of {bits} bits")
+        if self.max_priority_fee_per_gas > self.max_fee_per_gas:
+            raise InvalidArgument("transaction: the tip is above the fee")
+        if type(self.data) is not bytes:
+            raise InvalidArgument("transaction: data are bytes")
+        if self.to is not None and not is_address(self.to):
+            raise InvalidArgument("transaction: the receiver is no address")
 
     def digest(self) -> bytes:
         """Returns the 32 bytes that are signed."""
@@ -38,9 +60,14 @@ class TransactionRequest:
         return TYPE + bytes(rlp.encode([*self._fields(), signature[64] - V_BASE, r, s]))
 
     @property
-    def most_wei(self) -> int:
-        """Says what this transaction can cost at most, the value included."""
-        return self.gas * self.max_fee_per_gas + self.value
+    def fee_cap(self) -> int:
+        """Says what its gas can cost at most."""
+        return self.gas * self.max_fee_per_gas
+
+    @property
+    def selector(self) -> bytes:
+        """Names the function that it calls."""
+        return self.data[:4]
 
     def _fields(self) -> list[object]:
         return [
@@ -49,7 +76,7 @@ class TransactionRequest:
             self.max_priority_fee_per_gas,
             self.max_fee_per_gas,
             self.gas,
-            to_canonical_address(self.to),
+            b"" if self.to is None else to_canonical_address(self.to),
             self.value,
             self.data,
             [],
