@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
+from medianode.wallet.tx.transaction import TransactionRequest
 from medianode.wallet.typed.eip712 import TypedData
 from medianode.wallet.typed.siwe import SignInMessage
-from medianode.wallet.tx.transaction import TransactionRequest
 
 Purpose = TypedData | TransactionRequest | SignInMessage
 """What is signed, in structured form: the policy judges this and compares its ``digest()``."""

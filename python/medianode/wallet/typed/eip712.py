@@ -1,14 +1,14 @@
 """EIP-712: messages as frozen dataclasses, their schema derived from the fields. Owns domains and digests; holds no key."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, ClassVar, Self, cast, get_args, get_type_hints
 
 from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
 
 from medianode.errors import InvalidArgument
-from medianode.wallet.typed.values import ZERO_ADDRESS, Address, Solidity, Uint256, keccak
+from medianode.wallet.typed.values import ZERO_ADDRESS, Address, Solidity, Uint256
 
 DOMAIN_FIELDS = ("name", "version", "chainId", "verifyingContract")
 
@@ -40,7 +40,7 @@ class Domain:
     @classmethod
     def from_dict(cls, document: object) -> Self:
         """Reads a domain; a missing or unknown field is refused."""
-        found = _exact(document, DOMAIN_FIELDS, "domain")
+        found = exact(document, DOMAIN_FIELDS, "domain")
         return cls(found["name"], found["chainId"], found["verifyingContract"], found["version"])
 
 
@@ -51,8 +51,10 @@ class Message:
     """
 
     __slots__ = ()
-    DOMAIN: ClassVar[str]
-    """Name of the domain in which alone this message is good."""
+    DOMAIN: ClassVar[str | None]
+    """Name of the domain in which alone this message is good; none where the contract's own name decides."""
+    SIGNED_BY: ClassVar[str | None] = None
+    """The field that names the account which must have signed; none where the chain alone knows it."""
 
     def __post_init__(self) -> None:
         _check_fields(self)
@@ -70,8 +72,11 @@ class Message:
     def from_dict(cls, document: object) -> Self:
         """Reads a message; a missing, unknown or ill-typed field is refused."""
         schema = _schema(cls)
-        found = _exact(document, [name for _, name, _ in schema], cls.__name__)
-        return cls(**{field: kind.from_json(found[name], f"{cls.__name__}.{name}") for field, name, kind in schema})
+        found = exact(document, [name for _, name, _ in schema], cls.__name__)
+        values = {
+            field: kind.from_json(found[name], f"{cls.__name__}.{name}") for field, name, kind in schema
+        }
+        return cast("Self", cast("Any", cls)(**values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,11 @@ class TypedData:
     message: Message
 
     def __post_init__(self) -> None:
-        if self.domain.name != self.message.DOMAIN:
+        if self.message.DOMAIN not in (self.domain.name, None):
             name = type(self.message).__name__
-            raise InvalidArgument(f"{name} belongs to the domain {self.message.DOMAIN}, not {self.domain.name!r}")
+            raise InvalidArgument(
+                f"{name} belongs to the domain {self.message.DOMAIN}, not {self.domain.name!r}"
+            )
 
     def digest(self) -> bytes:
         """Returns the 32 bytes that are signed: ``keccak256(0x1901 || domainSeparator || hashStruct)``."""
@@ -98,7 +105,12 @@ class TypedData:
 
     def _document(self, message: Mapping[str, object]) -> dict[str, object]:
         kind = type(self.message)
-        domain = [("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address")]
+        domain = [
+            ("name", "string"),
+            ("version", "string"),
+            ("chainId", "uint256"),
+            ("verifyingContract", "address"),
+        ]
         return {
             "types": {
                 "EIP712Domain": [{"name": name, "type": solidity} for name, solidity in domain],
@@ -110,11 +122,12 @@ class TypedData:
         }
 
 
-@cache
 def _schema(kind: type[Message] | type[Domain]) -> tuple[tuple[str, str, Solidity], ...]:
     """Lists the fields: name in Python, name in the schema, type."""
     hints = get_type_hints(kind, include_extras=True)
-    return tuple((field.name, _camel(field.name), _solidity(hints[field.name])) for field in fields(cast("Any", kind)))
+    return tuple(
+        (field.name, _camel(field.name), _solidity(hints[field.name])) for field in fields(cast("Any", kind))
+    )
 
 
 def _solidity(hint: object) -> Solidity:
@@ -129,13 +142,14 @@ def _camel(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
-def _check_fields(record: Any) -> None:
+def _check_fields(record: Message | Domain) -> None:
     kind = type(record)
     for field, name, solidity in _schema(kind):
         solidity.check(getattr(record, field), f"{kind.__name__}.{name}")
 
 
-def _exact(document: object, names: Any, what: str) -> dict[str, Any]:
+def exact(document: object, names: Collection[str], what: str) -> dict[str, Any]:
+    """Takes a JSON object that has these fields and no other."""
     if not isinstance(document, dict):
         raise InvalidArgument(f"{what} must be an object with the fields {', '.join(names)}")
     if missing := [name for name in names if name not in document]:

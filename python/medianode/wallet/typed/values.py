@@ -7,14 +7,11 @@ value is checked here before it is encoded or after it was read.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from eth_utils.address import is_checksum_address, to_checksum_address
-from eth_utils.crypto import keccak
 
 from medianode.errors import InvalidArgument
-
-__all__ = ["Address", "Bytes4", "Bytes8", "Bytes32", "Solidity", "checksum", "keccak"]
 
 ZERO_ADDRESS = "0x" + "0" * 40
 _HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
@@ -35,14 +32,14 @@ class Solidity:
         if not _CHECKS[kind](value, size):
             raise InvalidArgument(f"{where} must be {_describe(kind, size)}, not {_shown(value)}")
 
-    def to_json(self, value: Any) -> object:
+    def to_json(self, value: object) -> object:
         """Writes a checked value for JSON."""
         kind, size = _split(self.name)
-        if kind == "bytes":
+        if isinstance(value, bytes):
             return "0x" + value.hex()
         return str(value) if kind == "uint" and size > JSON_NUMBER_BITS else value
 
-    def from_json(self, value: object, where: str) -> Any:
+    def from_json(self, value: object, where: str) -> object:
         """Reads a value from JSON; only the one form that ``to_json`` writes is taken."""
         kind, size = _split(self.name)
         found: object = value
@@ -61,7 +58,6 @@ class Solidity:
 Address = Annotated[str, Solidity("address")]
 """EIP-55 checksummed."""
 Text = Annotated[str, Solidity("string")]
-Bytes4 = Annotated[bytes, Solidity("bytes4")]
 Bytes8 = Annotated[bytes, Solidity("bytes8")]
 Bytes32 = Annotated[bytes, Solidity("bytes32")]
 Uint32 = Annotated[int, Solidity("uint32")]
