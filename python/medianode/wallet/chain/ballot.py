@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from medianode.wallet.chain.faults import NoQuorum, RpcError
 
@@ -53,14 +53,18 @@ class Ballot(Generic[T]):
             if self._count(vote) >= wanted:
                 if isinstance(vote, _Refusal):
                     raise self._errors[vote]
-                return vote  # type: ignore[return-value] - a None is an answer where ``read`` gives one
+                return cast("T", vote)
         counts = sorted((self._count(vote) for vote in set(self.votes.values())), reverse=True)
         raise NoQuorum(f"{self.question}: {self.quorum} endpoints must agree, the answers split {counts}")
 
     def losers(self) -> list[str]:
         """Names who contradicted the answer that won; those who know nothing yet do not."""
         winner = next((vote for vote in self.votes.values() if self._count(vote) >= self.quorum), None)
-        return [name for name, vote in self.votes.items() if vote is not None and vote != winner] if winner else []
+        return (
+            [name for name, vote in self.votes.items() if vote is not None and vote != winner]
+            if winner
+            else []
+        )
 
     def _count(self, vote: T | _Refusal | None) -> int:
         return sum(other == vote for other in self.votes.values())

@@ -71,8 +71,8 @@ class Endpoint:
         wait = self.bucket.delay(self.clock.monotonic())
         if wait:
             await asyncio.sleep(wait)
-        self._ids += 1
-        body = {"jsonrpc": "2.0", "id": self._ids, "method": method, "params": list(params)}
+        self._ids = call_id = self._ids + 1
+        body = {"jsonrpc": "2.0", "id": call_id, "method": method, "params": list(params)}
         started = self.clock.monotonic()
         self.state.calls += 1
         try:
@@ -85,7 +85,7 @@ class Endpoint:
         taken = self.clock.monotonic() - started
         self.state.latency_s += LATENCY_WEIGHT * (taken - self.state.latency_s)
         self.breaker.succeeded()
-        return self._result(answer, body["id"], method)
+        return self._result(answer, call_id, method)
 
     async def _post(self, body: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
         async with self.session.post(self.url, json=body, allow_redirects=False) as response:

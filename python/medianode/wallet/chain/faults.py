@@ -1,5 +1,7 @@
-"""What goes wrong between us and a chain, sorted coarsely. Error texts differ between nodes, so nothing is decided by them
-alone: receipts are."""
+"""What goes wrong between us and a chain, sorted coarsely.
+
+Nodes word one error differently, so that no text decides anything alone: receipts do.
+"""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Several endpoints as one: sends go to all, reads that matter need a quorum, others go to the best. Refuses to retry a send."""
+"""Several endpoints as one: sends go to all, reads that matter need a quorum. Refuses to send anything twice by itself."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,9 @@ class ProviderConfig:
 class Provider:
     """Asks the chain. Every answer comes from endpoints whose chain id and first block were compared with the others'."""
 
-    def __init__(self, config: ProviderConfig, endpoints: Sequence[Endpoint], genesis: str | None = None) -> None:
+    def __init__(
+        self, config: ProviderConfig, endpoints: Sequence[Endpoint], genesis: str | None = None
+    ) -> None:
         if not endpoints:
             raise InvalidArgument("no RPC endpoint is set (--rpc URL)")
         self.chain_id = config.chain_id
@@ -76,7 +78,9 @@ class Provider:
                 log.warning("an endpoint contradicts the others", endpoint=endpoint.name, method=method)
         return ballot.result()
 
-    async def at_least(self, method: str, params: Sequence[Any], read: Callable[[Any], int]) -> dict[str, int]:
+    async def at_least(
+        self, method: str, params: Sequence[Any], read: Callable[[Any], int]
+    ) -> dict[str, int]:
         """Asks all for a number that only rises, such as a height; returns it by endpoint name."""
         found: dict[str, int] = {}
 
@@ -136,9 +140,13 @@ class Provider:
 
         An endpoint of another chain is never asked again.
         """
-        fresh = [e for e in self.endpoints if not e.state.verified and e.state.excluded is None and not e.resting]
+        fresh = [
+            e for e in self.endpoints if not e.state.verified and e.state.excluded is None and not e.resting
+        ]
         answers = await asyncio.gather(*(_identity(endpoint) for endpoint in fresh))
-        found = [(endpoint, answer) for endpoint, answer in zip(fresh, answers, strict=True) if answer is not None]
+        found = [
+            (endpoint, answer) for endpoint, answer in zip(fresh, answers, strict=True) if answer is not None
+        ]
         ours = [(e, first) for e, (chain_id, first) in found if chain_id == self.chain_id]
         if self.genesis is None:
             self.genesis = _most_common([first for _, first in ours])
@@ -146,7 +154,9 @@ class Provider:
             if chain_id != self.chain_id:
                 self._exclude(endpoint, f"it serves chain {chain_id}, not {self.chain_id}")
             elif first is not None and self.genesis is not None and first != self.genesis:
-                self._exclude(endpoint, f"its first block differs from that of chain {self.chain_id} as known here")
+                self._exclude(
+                    endpoint, f"its first block differs from that of chain {self.chain_id} as known here"
+                )
             else:
                 endpoint.state.verified = True
 
@@ -155,7 +165,9 @@ class Provider:
         alive = [e for e in self.endpoints if e.state.verified and not e.resting]
         usable = [e for e in alive if lagging or not e.state.lagging]
         if not usable:
-            raise ChainUnavailable(f"no RPC endpoint of chain {self.chain_id} answers: {self._why()}", self._rest())
+            raise ChainUnavailable(
+                f"no RPC endpoint of chain {self.chain_id} answers: {self._why()}", self._rest()
+            )
         return usable
 
     async def _ask_all(self, method: str, params: Sequence[Any], add: Callable[[str, Any], bool]) -> None:
