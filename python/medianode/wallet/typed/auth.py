@@ -12,7 +12,7 @@ from medianode.clock import Clock
 from medianode.errors import LimitReached, Unauthenticated
 from medianode.wallet.typed.eip712 import Domain, Message, TypedData
 from medianode.wallet.typed.signature import recover
-from medianode.wallet.typed.values import Address, Bytes32, Text, Uint64
+from medianode.wallet.typed.values import ZERO_ADDRESS, Address, Bytes32, Text, Uint64
 
 LIFETIME_S = 60
 CLOCK_SKEW_S = 5
@@ -36,16 +36,17 @@ class Auth(Message):
     """TLS exporter value or certificate hash; zeros on a channel without TLS."""
 
 
-def auth_domain() -> Domain:
-    """Returns the domain of ``Auth``, which no contract checks: chain id 0, zero address."""
-    return Domain("MediaAuth")
+def auth_domain(chain_id: int = 0, registry: str = ZERO_ADDRESS) -> Domain:
+    """Returns the domain of ``Auth``: that of the registry which both sides use, or of none (chain id 0, zero address)."""
+    return Domain("MediaAuth", chain_id, registry)
 
 
 class Challenges:
     """The nonces of one verifier: each is accepted once, until it expires. Bounded."""
 
-    def __init__(self, audience: str, clock: Clock, most: int = MAX_CHALLENGES) -> None:
+    def __init__(self, audience: str, domain: Domain, clock: Clock, most: int = MAX_CHALLENGES) -> None:
         self._audience = audience
+        self._domain = domain
         self._clock = clock
         self._most = most
         self._open: dict[bytes, float] = {}
@@ -68,7 +69,7 @@ class Challenges:
         if expires is None or expires <= self._clock.now():
             raise Unauthenticated("the nonce was not given out, was used before, or is too old")
         judge(auth, audience=self._audience, now=self._clock.now(), channel_binding=channel_binding)
-        signer = recover(TypedData(auth_domain(), auth).digest(), signature)
+        signer = recover(TypedData(self._domain, auth).digest(), signature)
         if signer != auth.signer:
             raise Unauthenticated(f"signed by {signer}, not by {auth.signer}")
         return signer
