@@ -9,13 +9,12 @@ from typing import Any
 from eth_keyfile.keyfile import create_keyfile_json, decode_keyfile_json
 
 from medianode.errors import InvalidArgument, StorageUnavailable, Unauthenticated
+from medianode.wallet.keys.choice import SCRYPT_N
 from medianode.wallet.keys.local import LocalSigner
 from medianode.wallet.keys.private_files import private_folder, read_private, write_new
 from medianode.wallet.typed.signature import CURVE_ORDER
 from medianode.wallet.typed.values import checksum
 
-SCRYPT_N = 1 << 18
-"""Takes about a second and 256 MB; 2^17 is for machines with 512 MB."""
 MIN_SCRYPT_N = 1 << 17
 MAX_SCRYPT_N = 1 << 20
 MAX_SCRYPT_BYTES = 128 * 8 * MAX_SCRYPT_N

@@ -94,6 +94,8 @@ class Ledger:
         self._lock_file = folder / f"{name}.lock"
         self._clock = clock
         self._thread_lock = threading.Lock()
+        self.totals: dict[str, int] = {}
+        """Lines of the log by event, as of the last use."""
 
     def permit(self, asked: Asked, daily_cap: int) -> None:
         """Remembers that this will be signed, on disk, before it is. Raises ``PermissionDenied`` for a contradiction."""
@@ -113,10 +115,10 @@ class Ledger:
         with self._open() as (store, head):
             self._write(store, head, event, asked, reason)
 
-    def totals(self) -> dict[str, int]:
-        """Counts what is in the log, by event. Reads only what is new since it was last asked."""
-        with self._open() as (store, _):
-            return dict(store.execute("select event, number from total"))
+    def refresh(self) -> None:
+        """Reads what other processes have added; raises ``StorageUnavailable`` when the log was cut or changed."""
+        with self._open():
+            pass
 
     def check(self) -> int:
         """Reads the whole log and returns how many lines it has; ``StorageUnavailable`` where its chain is broken."""
@@ -151,6 +153,7 @@ class Ledger:
                 try:
                     yield store, self._caught_up(store)
                 finally:
+                    self.totals = dict(store.execute("select event, number from total"))
                     store.close()
             except sqlite3.Error as error:
                 raise StorageUnavailable(f"cannot use {self._database}: {error}") from error

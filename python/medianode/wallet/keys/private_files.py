@@ -14,7 +14,7 @@ def private_folder(path: Path) -> Path:
     """Returns the folder, made with mode 0700; one that others can enter is refused."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check(path, "chmod 700")
+        check_private(path, "chmod 700")
     except OSError as error:
         raise StorageUnavailable(f"cannot use the folder {path}: {error.strerror}") from error
     return path
@@ -23,7 +23,7 @@ def private_folder(path: Path) -> Path:
 def read_private(path: Path, most: int) -> bytes:
     """Reads a file whose mode lets nobody else in; ``most`` bounds its bytes."""
     try:
-        _check(path, "chmod 600")
+        check_private(path)
         with path.open("rb") as file:
             content = file.read(most + 1)
     except FileNotFoundError:
@@ -65,7 +65,8 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def _check(path: Path, mend: str) -> None:
+def check_private(path: Path, mend: str = "chmod 600") -> None:
+    """Raises ``PermissionDenied``, naming the mend, when others than this user can reach a file or folder."""
     facts = path.stat()
     if facts.st_uid != os.geteuid():
         raise PermissionDenied(f"{path} belongs to another user; give it to the one that runs this (chown)")
