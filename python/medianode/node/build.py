@@ -15,6 +15,7 @@ from medianode.ids import IdSource
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.node.addresses import announced_ips, is_loopback
+from medianode.node.key import key_choice
 from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
 from medianode.rest.server import HttpBinding, HttpServer
@@ -26,6 +27,9 @@ from medianode.sfu.interface import Sfu
 from medianode.sfu.sdp import Sdp
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.wallet.facts import WalletView
+from medianode.wallet.keys.choice import folder
+from medianode.wallet.keys.node_key import NodeKey
 
 INVITE_ROOM = "lobby"
 INVITE_TTL_S = 4 * 3600
@@ -119,6 +123,7 @@ async def running_node(
     mint = TokenMint(jws.load_key(settings.data_dir), clock)
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
+    node_key = NodeKey(key_choice(settings), folder(settings.data_dir), clock)
 
     core = core_factory(engine_config(settings, announced))
     try:
@@ -134,10 +139,12 @@ async def running_node(
             mint=mint,
             keys=keys,
             ice_servers=_ice_servers(settings),
+            wallet=WalletView(node_key),
         )
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
         pump = asyncio.create_task(directory.run(), name="room events")
+        opening = asyncio.create_task(node_key.run(), name="wallet key")
         try:
             await http.start()
             node = Node(settings, services, http, core.media_ports, announced, first_key)
@@ -151,7 +158,8 @@ async def running_node(
             await core.sfu.close()
             await asyncio.wait([pump], timeout=1)
             pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
+            opening.cancel()
+            await asyncio.gather(pump, opening, return_exceptions=True)
     finally:
         await core.sfu.close()
 

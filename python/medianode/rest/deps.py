@@ -14,6 +14,7 @@ from medianode.rooms.tokens import Grant, grant_of
 from medianode.sfu.interface import Sfu
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.wallet.facts import WalletView
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Services:
     playing: Playing
     mint: TokenMint
     keys: KeyStore
+    wallet: WalletView
     ice_servers: tuple[IceServerLink, ...] = ()
 
 

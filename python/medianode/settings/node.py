@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from medianode.errors import InvalidArgument
+from medianode.settings.wallet import WalletSettings
 
 CONFIG_ENV = "MEDIANODE_CONFIG"
 
@@ -119,6 +120,7 @@ class NodeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     rooms: RoomSettings = RoomSettings()
     limits: HttpSettings = HttpSettings()
+    wallet: WalletSettings = WalletSettings()
 
     @classmethod
     def settings_customise_sources(

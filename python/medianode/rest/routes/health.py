@@ -29,4 +29,5 @@ async def readyz(ours: Ours) -> str:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(ours: Ours) -> Response:
     """Returns counters in the OpenMetrics text format."""
-    return Response(metrics_text(ours.rooms.directory, ours.sfu.snapshot()), media_type=CONTENT_TYPE)
+    text = metrics_text(ours.rooms.directory, ours.sfu.snapshot(), ours.wallet.facts())
+    return Response(text, media_type=CONTENT_TYPE)
