@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from medianode.cli import bench, config, doctor, keys, run, token, version
+from medianode.cli import bench, config, doctor, keys, run, token, version, wallet
 from medianode.errors import MedianodeError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("run")(run.run)
 app.command("config")(config.config)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
+app.add_typer(wallet.app, name="wallet")
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("version")(version.version)

@@ -1,5 +1,9 @@
 """Options that several commands share, and what they become in the settings."""
 
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +39,54 @@ TrustedProxy = Annotated[
 Workers = Annotated[int | None, typer.Option("--workers", help="Media threads; 0: all cores but one.")]
 LogFormat = Annotated[str | None, typer.Option("--log-format", help="text or json.")]
 LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")]
+Keystore = Annotated[
+    Path | None,
+    typer.Option("--keystore", help="The key's file; default: wallet/key.json in the data folder."),
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option("--password-file", help="File (mode 600) with the password of the keystore.")
+]
+PasswordFd = Annotated[
+    int | None, typer.Option("--password-fd", help="Descriptor from which the password is read.")
+]
+OwnerKeystore = Annotated[
+    Path | None, typer.Option("--owner-keystore", help="The owner's key, for this command alone.")
+]
+OwnerPasswordFile = Annotated[
+    Path | None, typer.Option("--owner-password-file", help="Its password (mode 600); else it is asked for.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be signed; sign nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """Lets a command take a dataclass of options as one argument: each of its fields becomes an option."""
+    signature = inspect.signature(command, eval_str=True)
+    groups = {
+        name: item.annotation for name, item in signature.parameters.items() if is_dataclass(item.annotation)
+    }
+    parameters = [
+        item.replace(kind=item.KEYWORD_ONLY)
+        for name, item in signature.parameters.items()
+        if name not in groups
+    ]
+    for group in groups.values():
+        parameters += [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
+            )
+            for field in fields(group)
+        ]
+
+    @wraps(command)
+    def called(**values: object) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {item.name: item.annotation for item in parameters}
+    return called
 
 
 def settings_from(
@@ -51,6 +102,7 @@ def settings_from(
     workers: int | None = None,
     log_format: str | None = None,
     log_level: str | None = None,
+    wallet: Mapping[str, object] | None = None,
 ) -> NodeSettings:
     """Reads the settings with these flags on top."""
     flags = {
@@ -65,5 +117,6 @@ def settings_from(
         "workers": workers,
         "log_format": log_format,
         "log_level": log_level,
+        "wallet": {name: value for name, value in (wallet or {}).items() if value is not None} or None,
     }
     return load(flags, config)

@@ -28,7 +28,7 @@ from medianode.sfu.sdp import Sdp
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
 from medianode.wallet.facts import WalletView
-from medianode.wallet.keys.choice import folder
+from medianode.wallet.keys.choice import ledger_folder
 from medianode.wallet.keys.node_key import NodeKey
 
 INVITE_ROOM = "lobby"
@@ -123,7 +123,8 @@ async def running_node(
     mint = TokenMint(jws.load_key(settings.data_dir), clock)
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
-    node_key = NodeKey(key_choice(settings), folder(settings.data_dir), clock)
+    choice = key_choice(settings)
+    node_key = NodeKey(choice, ledger_folder(choice, settings.data_dir), clock)
 
     core = core_factory(engine_config(settings, announced))
     try:

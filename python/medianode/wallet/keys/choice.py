@@ -50,6 +50,11 @@ def folder(data_dir: Path) -> Path:
     return data_dir / FOLDER
 
 
+def ledger_folder(choice: KeyChoice, data_dir: Path) -> Path:
+    """Returns where the ledger and the audit log of a key are: beside its keystore, else in the wallet's folder."""
+    return choice.path.parent if isinstance(choice, InFile) else folder(data_dir)
+
+
 def beside(path: Path) -> Path:
     """Returns where the node keeps a password that it made itself for this keystore."""
     return path.with_name(PASSWORD if path.name == KEYSTORE else f"{path.stem}.password")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from medianode.errors import NotFound, StorageUnavailable
+from medianode.errors import InvalidArgument, NotFound, StorageUnavailable
 from medianode.wallet.keys.private_files import read_private, write_new
 
 CREDENTIAL = "medianode-wallet"
@@ -74,11 +74,13 @@ def make_beside(path: Path) -> str:
 
 
 def ask_new(what: str) -> str | None:
-    """Asks a person at a terminal for a new password, twice; none when nobody is there or both differ."""
+    """Asks a person at a terminal for a new password, twice; none when nobody is there, or nothing was typed."""
     if not sys.stdin.isatty():
         return None
-    password = getpass.getpass(f"New password for {what}: ")
-    return password if getpass.getpass("Again: ") == password else None
+    password = getpass.getpass(f"New password for {what} (nothing: the node makes one and keeps it beside): ")
+    if password and getpass.getpass("Again: ") != password:
+        raise InvalidArgument("the two passwords differ")
+    return password or None
 
 
 def _read(path: Path) -> bytes:
