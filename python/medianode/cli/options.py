@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,7 +62,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
     """Lets a command take a dataclass of options as one argument: each of its fields becomes an option."""
     signature = inspect.signature(command, eval_str=True)
-    groups = {
+    groups: dict[str, Any] = {
         name: item.annotation for name, item in signature.parameters.items() if is_dataclass(item.annotation)
     }
     parameters = [
