@@ -109,7 +109,11 @@ class Pkcs11Signer:
 
 def _login(where: InToken, pin: str) -> pkcs11.Session:
     try:
-        return pkcs11.lib(str(where.module)).get_token(token_label=where.token).open(user_pin=pin, rw=True)
+        token = pkcs11.lib(str(where.module)).get_token(token_label=where.token)
+        try:
+            return token.open(user_pin=pin, rw=True)
+        except pkcs11.UserAlreadyLoggedIn:  # a login counts for all sessions of a process (PKCS#11 2.40, 5.6)
+            return token.open(rw=True)
     except (pkcs11.PinIncorrect, pkcs11.PinLenRange, pkcs11.PinLocked) as error:
         raise Unauthenticated(f"the token {where.token} refused the PIN: {type(error).__name__}") from None
     except pkcs11.NoSuchToken:
