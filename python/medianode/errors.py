@@ -10,7 +10,7 @@
       PeerError               the remote end misbehaved or went away
         PeerProtocolError  PeerGone
       DependencyError         the environment failed
-        NodeUnavailable  StorageUnavailable  NetworkUnavailable
+        NodeUnavailable  StorageUnavailable  NetworkUnavailable  ChainUnavailable
       InternalError           our bug
         EnginePanic
 """
@@ -99,6 +99,10 @@ class StorageUnavailable(DependencyError):
 
 class NetworkUnavailable(DependencyError):
     """A socket could not be opened or used."""
+
+
+class ChainUnavailable(DependencyError):
+    """No endpoint of the chain answers, or too few agree; what waits for the chain goes on waiting."""
 
 
 class InternalError(MedianodeError):

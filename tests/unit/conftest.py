@@ -30,6 +30,7 @@ from medianode.sfu.params import MediaKind
 from medianode.signalling.huddle01.session import Conversations
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.wallet.facts import WalletFacts, WalletView
 from medianode.webhooks.outbox import Outbox
 from tests.support.fake_sfu import DTLS, SCTP, FakeSdp, FakeSfu, rtp
 
@@ -47,6 +48,11 @@ class FakeClock:
 
     def monotonic(self) -> float:
         return self.seconds
+
+
+class FakeKey:
+    def facts(self) -> WalletFacts:
+        return WalletFacts("ready", "0x52908400098527886E0F7030069857D2E4169EE7", signatures={"permitted": 2})
 
 
 def grant(
@@ -137,6 +143,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         keys=keys,
         history=history,
         recorder=recorder,
+        wallet=WalletView(FakeKey()),
         ice_servers=(IceServerLink("turn:t.example:3478", "u", "c"), IceServerLink("stun:s.example")),
     )
     api_key = keys.create_first("test")

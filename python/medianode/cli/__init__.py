@@ -5,12 +5,12 @@ from typing import NoReturn
 
 import typer
 
-from medianode.cli import bench, config, doctor, keys, run, token, version
+from medianode.cli import bench, config, doctor, keys, run, token, version, wallet
 from medianode.errors import MedianodeError
 
 app = typer.Typer(
     name="medianode",
-    help="A media node: rooms, WHIP and WHEP on one machine.",
+    help="A media node on one machine. Without a command it runs the node.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -20,6 +20,7 @@ app.command("run")(run.run)
 app.command("config")(config.config)
 app.command("token")(token.token)
 app.add_typer(keys.app, name="keys")
+app.add_typer(wallet.app, name="wallet")
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("version")(version.version)
@@ -27,18 +28,11 @@ app.command("version")(version.version)
 EXIT_REFUSED = 2
 
 
-@app.callback(invoke_without_command=True)
-def _default(context: typer.Context) -> None:
-    """A media node: rooms, WHIP and WHEP on one machine. Without a command it runs the node."""
-    if context.invoked_subcommand is None:
-        run.run()
-
-
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line. Exit status: 0 done, 1 a check failed, 2 refused or wrongly called."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    # `medianode --http ...` means `medianode run --http ...`.
-    if arguments and arguments[0].startswith("-") and arguments[0] not in ("--help", "-h"):
+    # `medianode` and `medianode --http ...` mean `medianode run ...`.
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("--help", "-h")):
         arguments = ["run", *arguments]
     try:
         app(args=arguments, prog_name="medianode", standalone_mode=True)

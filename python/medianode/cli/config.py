@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 from medianode.cli import options
-from medianode.settings import NodeSettings, masked
+from medianode.settings import masked
 
 
-@options.with_settings
-def config(settings: NodeSettings, json_document: options.Json = False) -> None:
+@options.expanded
+def config(node: options.NodeOptions, json_document: options.Json = False) -> None:
     """Prints the effective settings, secrets masked."""
-    values = masked(settings)
+    values = masked(node.settings())
     if json_document:
         print(json.dumps(values, indent=1))
         return

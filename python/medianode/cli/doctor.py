@@ -7,15 +7,14 @@ from dataclasses import asdict
 
 from medianode.cli import options
 from medianode.node.doctor import examine
-from medianode.settings import NodeSettings
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
-@options.with_settings
-def doctor(settings: NodeSettings, json_document: options.Json = False) -> None:
+@options.expanded
+def doctor(node: options.NodeOptions, json_document: options.Json = False) -> None:
     """Checks this machine with these settings. Exit status 1 when a check fails; warnings do not count."""
-    findings = asyncio.run(examine(settings))
+    findings = asyncio.run(examine(node.settings()))
     failed = any(finding.state == "fail" for finding in findings)
     if json_document:
         print(json.dumps({"ok": not failed, "checks": [asdict(finding) for finding in findings]}, indent=1))

@@ -1,8 +1,9 @@
 """Options that several commands share, and what they become in the settings."""
 
-import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,44 +39,96 @@ TrustedProxy = Annotated[
 Workers = Annotated[int | None, typer.Option("--workers", help="Media threads; 0: all cores but one.")]
 LogFormat = Annotated[str | None, typer.Option("--log-format", help="text or json.")]
 LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")]
+Keystore = Annotated[
+    Path | None,
+    typer.Option("--keystore", help="The key's file; default: wallet/key.json in the data folder."),
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option("--password-file", help="File (mode 600) with the password of the keystore.")
+]
+PasswordFd = Annotated[
+    int | None, typer.Option("--password-fd", help="Descriptor from which the password is read.")
+]
+OwnerKeystore = Annotated[
+    Path | None, typer.Option("--owner-keystore", help="The owner's key, for this command alone.")
+]
+OwnerPasswordFile = Annotated[
+    Path | None, typer.Option("--owner-password-file", help="Its password (mode 600); else it is asked for.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be signed; sign nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-# Name of an option's parameter, its type, and the setting that it becomes.
-_SETTINGS: tuple[tuple[str, Any, str], ...] = (
-    ("data_dir", DataDir, "data_dir"),
-    ("http", Http, "http"),
-    ("media_port", MediaPort, "media_port"),
-    ("announced_ip", AnnouncedIp, "announced_ips"),
-    ("listen_ip", ListenIp, "listen_ips"),
-    ("tls_cert", TlsCert, "tls_cert"),
-    ("tls_key", TlsKey, "tls_key"),
-    ("trusted_proxy", TrustedProxy, "trusted_proxies"),
-    ("workers", Workers, "workers"),
-    ("log_format", LogFormat, "log_format"),
-    ("log_level", LogLevel, "log_level"),
-)
-
-
-def settings_from(config: Path | None = None, data_dir: Path | None = None) -> NodeSettings:
-    """Reads the settings for a command that needs to know little more than where the data are."""
-    return load({"data_dir": data_dir}, config)
-
-
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command every option of the node, handed over as one argument ``settings``."""
-
-    @functools.wraps(command)
-    def with_options(config: Path | None = None, **values: object) -> None:
-        flags = {setting: values.pop(name, None) for name, _, setting in _SETTINGS}
-        command(load(flags, config), **values)
-
-    own = list(inspect.signature(command).parameters.values())[1:]
-    shared = [("config", Config)] + [(name, kind) for name, kind, _ in _SETTINGS]
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """Lets a command take a dataclass of options as one argument: each of its fields becomes an option."""
+    signature = inspect.signature(command, eval_str=True)
+    groups: dict[str, Any] = {
+        name: item.annotation for name, item in signature.parameters.items() if is_dataclass(item.annotation)
+    }
     parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
-        for name, kind in shared
-    ] + [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_options.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    return with_options
+        item.replace(kind=item.KEYWORD_ONLY)
+        for name, item in signature.parameters.items()
+        if name not in groups
+    ]
+    for group in groups.values():
+        parameters += [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
+            )
+            for field in fields(group)
+        ]
+
+    @wraps(command)
+    def called(**values: object) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {item.name: item.annotation for item in parameters}
+    return called
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOptions:
+    """What commands about a whole node can set."""
+
+    config: Config = None
+    data_dir: DataDir = None
+    http: Http = None
+    media_port: MediaPort = None
+    announced_ip: AnnouncedIp = None
+    listen_ip: ListenIp = None
+    tls_cert: TlsCert = None
+    tls_key: TlsKey = None
+    trusted_proxy: TrustedProxy = None
+    workers: Workers = None
+    log_format: LogFormat = None
+    log_level: LogLevel = None
+
+    def settings(self) -> NodeSettings:
+        """Reads the settings with these options on top."""
+        flags = {
+            "data_dir": self.data_dir,
+            "http": self.http,
+            "media_port": self.media_port,
+            "announced_ips": self.announced_ip,
+            "listen_ips": self.listen_ip,
+            "tls_cert": self.tls_cert,
+            "tls_key": self.tls_key,
+            "trusted_proxies": self.trusted_proxy,
+            "workers": self.workers,
+            "log_format": self.log_format,
+            "log_level": self.log_level,
+        }
+        return load(flags, self.config)
+
+
+def settings_from(
+    config: Path | None = None,
+    data_dir: Path | None = None,
+    wallet: Mapping[str, object] | None = None,
+) -> NodeSettings:
+    """Reads the settings for a command that needs to know where the data and the keys are."""
+    keys = {name: value for name, value in (wallet or {}).items() if value is not None}
+    return load({"data_dir": data_dir, "wallet": keys or None}, config)

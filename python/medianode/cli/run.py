@@ -9,16 +9,16 @@ from medianode import __version__, log
 from medianode.cli import options
 from medianode.node.build import INVITE_ROOM, Node
 from medianode.node.lifecycle import run_node
-from medianode.settings import NodeSettings
 
 
-@options.with_settings
-def run(settings: NodeSettings, json_line: options.Json = False) -> None:
+@options.expanded
+def run(node: options.NodeOptions, json_line: options.Json = False) -> None:
     """Runs the node."""
+    settings = node.settings()
     log.configure(settings.log_format, settings.log_level)
 
-    def ready(node: Node) -> None:
-        text = json.dumps(ready_facts(node)) if json_line else ready_text(node)
+    def ready(running: Node) -> None:
+        text = json.dumps(ready_facts(running)) if json_line else ready_text(running)
         print(text, flush=True)
 
     sys.exit(asyncio.run(run_node(settings, ready)))

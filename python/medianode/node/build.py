@@ -18,6 +18,7 @@ from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.node.addresses import announced_ips, is_loopback
 from medianode.node.chronicle import Chronicle, retention_of
+from medianode.node.key import key_choice
 from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
 from medianode.rest.server import HttpBinding, HttpServer
@@ -32,6 +33,9 @@ from medianode.sfu.sdp import Sdp
 from medianode.signalling.huddle01.session import Conversations, IceServer
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.wallet.facts import WalletView
+from medianode.wallet.keys.choice import ledger_folder
+from medianode.wallet.keys.node_key import NodeKey
 
 INVITE_ROOM = "lobby"
 INVITE_TTL_S = 4 * 3600
@@ -125,6 +129,8 @@ async def running_node(
     mint = TokenMint(jws.load_key(settings.data_dir), clock)
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
+    choice = key_choice(settings)
+    node_key = NodeKey(choice, ledger_folder(choice, settings.data_dir), clock)
 
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings.data_dir))
@@ -148,6 +154,7 @@ async def running_node(
             recorder=chronicle.recorder,
             endpoints=chronicle.endpoints,
             ice_servers=_ice_servers(settings),
+            wallet=WalletView(node_key),
         )
         stack.push_async_callback(chronicle.finish)
         await chronicle.start()
@@ -155,6 +162,8 @@ async def running_node(
         stack.push_async_callback(_end, core.sfu, directory, pump)
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
+        opening = asyncio.create_task(node_key.run(), name="wallet key")
+        stack.push_async_callback(_cancel, opening)
         stack.push_async_callback(http.stop)
         await http.start()
         node = Node(settings, services, http, core.media_ports, announced, first_key)
@@ -179,8 +188,12 @@ async def _end(sfu: Sfu, directory: Directory, pump: asyncio.Task[None]) -> None
     directory.end_all(STOPPING)
     await sfu.close()
     await asyncio.wait([pump], timeout=1)
-    pump.cancel()
-    await asyncio.gather(pump, return_exceptions=True)
+    await _cancel(pump)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _member_ice_servers(settings: NodeSettings) -> tuple[IceServer, ...]:

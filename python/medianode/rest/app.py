@@ -7,7 +7,7 @@ from medianode.rest import errors
 from medianode.rest.deps import Services
 from medianode.rest.errors import ErrorGuard
 from medianode.rest.guard import AnswerHeaders, BodyLimits
-from medianode.rest.routes import health, huddle01, huddle01_sdk, rooms
+from medianode.rest.routes import health, huddle01, huddle01_sdk, rooms, wallet
 from medianode.rest.routes.exchange import whep_router, whip_router
 from medianode.rest.routes.page import page_router
 
@@ -27,6 +27,7 @@ def create_app(services: Services, max_body_bytes: int = 1 << 20, body_timeout_s
     app.include_router(health.router)
     app.include_router(rooms.router)
     app.include_router(huddle01.router)
+    app.include_router(wallet.router)
     app.include_router(whip_router())
     app.include_router(whep_router())
     app.include_router(huddle01_sdk.router)

@@ -17,6 +17,7 @@ from medianode.sfu.interface import Sfu
 from medianode.signalling.huddle01.session import Conversations
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
+from medianode.wallet.facts import WalletView
 from medianode.webhooks.outbox import Endpoint
 
 
@@ -51,6 +52,7 @@ class Services:
     keys: KeyStore
     history: History
     recorder: Recorder
+    wallet: WalletView
     endpoints: tuple[Endpoint, ...] = ()
     """Whom webhooks are sent to."""
     ice_servers: tuple[IceServerLink, ...] = ()

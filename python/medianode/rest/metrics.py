@@ -7,6 +7,7 @@ from typing import Any
 from medianode import __version__
 from medianode.rooms.directory import Directory
 from medianode.sfu.interface import Snapshot
+from medianode.wallet.facts import WalletFacts
 from medianode.webhooks.outbox import Endpoint
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -15,7 +16,11 @@ Sample = tuple[dict[str, str], float]
 
 
 def metrics_text(
-    directory: Directory, snapshot: Snapshot, facts_lost: int, endpoints: Sequence[Endpoint]
+    directory: Directory,
+    snapshot: Snapshot,
+    facts_lost: int,
+    endpoints: Sequence[Endpoint],
+    wallet: WalletFacts,
 ) -> str:
     """Writes everything that is counted. Labels are ours alone: no name that a client chose becomes a series."""
     lines: list[str] = []
@@ -56,8 +61,34 @@ def metrics_text(
             for outcome, count in endpoint.counts.items()
         ],
     )
+    lines += _wallet(wallet)
     lines += _core(snapshot)
     return "\n".join([*lines, "# EOF", ""])
+
+
+def _wallet(wallet: WalletFacts) -> Iterator[str]:
+    """Writes how the key is, and what the chain shows of it."""
+    yield from _family(
+        "medianode_wallet_ready", "gauge", "1 when the key is open.", [({}, wallet.state == "ready")]
+    )
+    requests = [({"event": event}, count) for event, count in sorted(wallet.signatures.items())]
+    yield from _family(
+        "medianode_wallet_signatures", "counter", "Lines of the audit log, by event.", requests
+    )
+    chain = wallet.chain
+    if chain is None:
+        return
+    figures = (
+        ("balance_wei", "What the key has for gas.", chain.balance_wei),
+        ("actions_left", "Transactions that the balance pays for.", chain.actions_left),
+        ("pending", "Transactions that are not final.", chain.pending),
+        ("oldest_pending_seconds", "Age of the oldest of them.", chain.oldest_pending_s),
+    )
+    for name, text, value in figures:
+        if value is not None:
+            yield from _family(f"medianode_wallet_{name}", "gauge", text, [({}, value)])
+    up = [({"endpoint": str(endpoint.index)}, float(endpoint.up)) for endpoint in chain.endpoints]
+    yield from _family("medianode_wallet_endpoint_up", "gauge", "1 when the RPC endpoint is used.", up)
 
 
 def _core(snapshot: Snapshot) -> Iterator[str]:

@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from medianode.errors import InvalidArgument
 from medianode.settings.history import HistorySettings, WebhookSettings
+from medianode.settings.wallet import WalletSettings
 
 CONFIG_ENV = "MEDIANODE_CONFIG"
 
@@ -127,6 +128,7 @@ class NodeSettings(BaseSettings):
     limits: HttpSettings = HttpSettings()
     history: HistorySettings = HistorySettings()
     webhooks: WebhookSettings = WebhookSettings()
+    wallet: WalletSettings = WalletSettings()
 
     @classmethod
     def settings_customise_sources(

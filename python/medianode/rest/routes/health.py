@@ -29,5 +29,11 @@ async def readyz(ours: Ours) -> str:
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(ours: Ours) -> Response:
     """Returns counters in the OpenMetrics text format."""
-    text = metrics_text(ours.rooms.directory, ours.sfu.snapshot(), ours.recorder.facts_lost, ours.endpoints)
+    text = metrics_text(
+        ours.rooms.directory,
+        ours.sfu.snapshot(),
+        ours.recorder.facts_lost,
+        ours.endpoints,
+        ours.wallet.facts(),
+    )
     return Response(text, media_type=CONTENT_TYPE)

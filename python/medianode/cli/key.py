@@ -1,0 +1,106 @@
+"""Which key a command means, what is known of it without opening it, and how it signs for the command."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medianode.cli import options
+from medianode.cli.options import settings_from
+from medianode.clock import SystemClock
+from medianode.errors import NotFound
+from medianode.node.key import key_choice, owner_choice
+from medianode.wallet.keys.choice import InToken, KeyChoice, Remote, ledger_folder
+
+if TYPE_CHECKING:
+    from medianode.wallet.keys.policy import Policy
+    from medianode.wallet.keys.signer import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOptions:
+    """The options of every command that uses the node's key."""
+
+    data_dir: options.DataDir = None
+    config: options.Config = None
+    keystore: options.Keystore = None
+    password_file: options.PasswordFile = None
+    password_fd: options.PasswordFd = None
+    json_document: options.Json = False
+
+    def key(self) -> "Key":
+        """Returns the key that is meant."""
+        flags = {
+            "keystore": self.keystore,
+            "password_file": self.password_file,
+            "password_fd": self.password_fd,
+        }
+        settings = settings_from(self.config, self.data_dir, wallet=flags)
+        choice = key_choice(settings, prompt=True)
+        return Key(choice, ledger_folder(choice, settings.data_dir))
+
+    def show(self, facts: dict[str, object]) -> None:
+        """Prints facts: a line each, or JSON."""
+        if self.json_document:
+            print(json.dumps(facts))
+            return
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            print(f"{name.replace('_', ' '):<{width}}  {value}")
+
+    def show_document(self, document: dict[str, object]) -> None:
+        """Prints what is JSON in any case: on one line with ``--json``, else for a person."""
+        print(json.dumps(document, indent=None if self.json_document else 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that a command means. Nothing of it is opened before it signs."""
+
+    choice: KeyChoice
+    place: Path
+    """The folder of its ledger."""
+
+    @classmethod
+    def of_owner(cls, keystore: Path, password_file: Path | None) -> "Key":
+        """Returns an owner's key, which is not the node's and lives beside its own ledger."""
+        return cls(owner_choice(keystore, password_file), keystore.parent)
+
+    def facts(self) -> dict[str, object]:
+        """Describes how it is kept."""
+        from medianode.wallet.keys.keystore import Keystore
+
+        choice = self.choice
+        if isinstance(choice, Remote):
+            return {"address": choice.address, "kept": "by a remote signer"}
+        if isinstance(choice, InToken):
+            return {"kept": f"in the token {choice.token} as {choice.label}"}
+        try:
+            found = Keystore.read(choice.path)
+        except NotFound:
+            raise NotFound(f"there is no key {choice.path}; make one: medianode wallet new") from None
+        cost = "n" if found.kdf == "scrypt" else "rounds"
+        facts = {"address": found.address, "keystore": str(choice.path), "kdf": found.kdf, cost: found.cost}
+        if found.weak:
+            facts["weak"] = "its derivation is too cheap for a stolen file; import the key again"
+        return facts
+
+    def address(self) -> str:
+        """Returns its address; opens it only where nothing else knows."""
+        from medianode.wallet.keys.opening import open_signer
+
+        if isinstance(self.choice, InToken):
+            return asyncio.run(open_signer(self.choice)).address
+        return str(self.facts()["address"])
+
+    def sign(self, purpose: "Purpose", policy: "Policy") -> bytes:
+        """Opens it and signs one thing under a policy, with a line in its audit log."""
+        from medianode.wallet.keys.opening import guard, open_signer
+        from medianode.wallet.keys.signer import sign
+
+        async def signed() -> bytes:
+            signer, _ = await guard(await open_signer(self.choice), self.place, SystemClock(), policy)
+            return await sign(signer, purpose)
+
+        return asyncio.run(signed())

@@ -1,0 +1,225 @@
+"""``medianode wallet``: the node's key, what it signs, and whether a signature is good.
+
+Exit status: 0 done, 1 a signature is not good (``verify``, ``verify-sign-in``), 2 refused or wrongly called.
+"""
+
+import asyncio
+import getpass
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from medianode import log
+from medianode.cli import options
+from medianode.cli.key import Key, KeyOptions
+from medianode.cli.options import expanded
+from medianode.clock import SystemClock
+from medianode.errors import InvalidArgument, MedianodeError
+from medianode.wallet.keys.choice import InFile, InToken
+
+EXIT_CHECK_FAILED = 1
+MAX_INPUT_BYTES = 64 * 1024
+
+app = typer.Typer(
+    help="The node's key, what it signs, and whether a signature is good.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Input = Annotated[str, typer.Argument(metavar="FILE|-", help="A file; - reads standard input.")]
+
+
+@app.callback()
+def _quiet() -> None:
+    """The node's key, what it signs, and whether a signature is good."""
+    log.configure("text", "warning")
+
+
+@app.command("new")
+@expanded
+def new(which: KeyOptions) -> None:
+    """Makes a key, as a node does at its first start. One that is there is never overwritten."""
+    _make(which, None)
+
+
+@app.command("import")
+@expanded
+def import_key(which: KeyOptions) -> None:
+    """Keeps the private key (64 hex digits) that comes by standard input, encrypted."""
+    from medianode.wallet.keys.keystore import key_from_text
+
+    text = getpass.getpass("Private key: ") if sys.stdin.isatty() else sys.stdin.readline(256)
+    _make(which, key_from_text(text))
+
+
+@app.command("show")
+@expanded
+def show(
+    which: KeyOptions,
+    unlock: Annotated[
+        bool, typer.Option("--unlock", help="Decrypt the key too, and say how long it took.")
+    ] = False,
+) -> None:
+    """Shows the address, how its key is kept, and how long its audit log is. Reads the whole log; needs no password."""
+    from medianode.wallet.keys.ledger import Ledger
+    from medianode.wallet.keys.opening import open_signer
+
+    key = which.key()
+    facts = key.facts()
+    if unlock or isinstance(key.choice, InToken):
+        begin = time.monotonic()
+        facts["address"] = asyncio.run(open_signer(key.choice)).address
+        facts["unlock_seconds"] = round(time.monotonic() - begin, 2)
+    facts["audit_log_lines"] = Ledger(key.place, str(facts["address"]), SystemClock()).check()
+    which.show(facts)
+
+
+@app.command("auth")
+@expanded
+def auth(
+    which: KeyOptions,
+    audience: Annotated[str, typer.Option("--audience", help="The name of whom it is to convince.")],
+    nonce: Annotated[str, typer.Option("--nonce", help="The 32 bytes (hex) that the other side gave out.")],
+    channel_binding: Annotated[
+        str, typer.Option("--channel-binding", help="32 bytes (hex) of the TLS channel; default: no TLS.")
+    ] = "0x" + "00" * 32,
+    chain_id: Annotated[int, typer.Option("--chain-id", help="Chain of the registry; 0: no chain.")] = 0,
+    registry: Annotated[str | None, typer.Option("--registry", help="Address of the registry.")] = None,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Answers a challenge: prints a signed Auth message (JSON), good once and for a minute."""
+    from medianode.wallet.keys.policy import Policy
+    from medianode.wallet.typed.auth import LIFETIME_S, Auth, auth_domain
+    from medianode.wallet.typed.document import SignedMessage
+    from medianode.wallet.typed.eip712 import TypedData
+    from medianode.wallet.typed.signature import read_hex
+    from medianode.wallet.typed.values import ZERO_ADDRESS, checksum
+
+    key = which.key()
+    now = int(SystemClock().now())
+    domain = auth_domain(chain_id, checksum(registry or ZERO_ADDRESS, "--registry"))
+    message = Auth(
+        signer=key.address(),
+        audience=audience,
+        nonce=read_hex(nonce, "--nonce"),
+        issued_at=now,
+        expires=now + LIFETIME_S,
+        channel_binding=read_hex(channel_binding, "--channel-binding"),
+    )
+    data = TypedData(domain, message)
+    if dry_run:
+        which.show_document(data.document())
+        return
+    signature = key.sign(data, Policy(frozenset({(Auth, domain)})))
+    which.show_document(SignedMessage(data, signature).as_dict())
+
+
+@app.command("sign-in")
+@expanded
+def sign_in(
+    text_file: Input,
+    which: KeyOptions,
+    domain: Annotated[
+        str, typer.Option("--domain", help="Where you mean to sign in; the text must say the same.")
+    ],
+    owner_keystore: options.OwnerKeystore = None,
+    owner_password_file: options.OwnerPasswordFile = None,
+    dry_run: options.DryRun = False,
+) -> None:
+    """Signs a sign-in text (EIP-4361) with the owner's key, or the node's; prints text and signature (JSON)."""
+    from medianode.wallet.keys.policy import Policy
+    from medianode.wallet.typed.siwe import SignInMessage
+
+    key = Key.of_owner(owner_keystore, owner_password_file) if owner_keystore is not None else which.key()
+    message = SignInMessage.parse(_read(text_file).removesuffix("\n"))
+    policy = Policy(frozenset(), sign_in_domains=frozenset({domain}))
+    policy.judge(message, key.address())
+    document: dict[str, object] = {"message": message.text()}
+    if not dry_run:
+        document["signature"] = "0x" + key.sign(message, policy).hex()
+    which.show_document(document)
+
+
+@app.command("verify")
+def verify(message_file: Input, json_document: options.Json = False) -> None:
+    """Names the signer of a signed message (JSON), or why it is refused (exit status 1)."""
+    from medianode.wallet.typed.document import SignedMessage
+
+    try:
+        signed = SignedMessage.from_json(_read(message_file))
+        signer, domain = signed.signer, signed.data.domain
+        if signed.claimed not in (None, signer):
+            raise InvalidArgument(f"signed by {signer}, but the message names {signed.claimed}")
+    except MedianodeError as error:
+        _refuse(error, json_document)
+    facts: dict[str, object] = {
+        "signer": signer,
+        "message": type(signed.data.message).__name__,
+        "domain": f"{domain.name} {domain.verifying_contract} on chain {domain.chain_id}",
+        "digest": "0x" + signed.data.digest().hex(),
+    }
+    _accept(facts, json_document)
+
+
+@app.command("verify-sign-in")
+def verify_sign_in(
+    sign_in_file: Input,
+    domain: Annotated[str, typer.Option("--domain", help="The domain that was signed in to.")],
+    nonce: Annotated[str, typer.Option("--nonce", help="The nonce that was given out.")],
+    chain_id: Annotated[int | None, typer.Option("--chain-id", help="The chain that it must name.")] = None,
+    json_document: options.Json = False,
+) -> None:
+    """Names who signed in, or why the sign-in is refused (exit status 1)."""
+    from medianode.wallet.typed.owner import check_owner
+    from medianode.wallet.typed.signature import read_hex
+    from medianode.wallet.typed.siwe import SignInMessage
+
+    try:
+        found = json.loads(_read(sign_in_file))
+        message, signature = SignInMessage.parse(found["message"]), read_hex(found["signature"])
+        message.judge(domain=domain, nonce=nonce, now=SystemClock().now(), chain_id=chain_id)
+        asyncio.run(check_owner(message.address, message.digest(), signature, None))
+    except MedianodeError as error:
+        _refuse(error, json_document)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        _refuse(InvalidArgument("this is no JSON object with message and signature"), json_document)
+    _accept({"signer": message.address, "domain": message.domain, "nonce": message.nonce}, json_document)
+
+
+def _make(which: KeyOptions, key: bytes | None) -> None:
+    from medianode.wallet.keys.opening import make_signer
+
+    choice = which.key().choice
+    facts: dict[str, object] = {"address": asyncio.run(make_signer(choice, key)).address}
+    if isinstance(choice, InFile):
+        facts["keystore"] = str(choice.path)
+        beside = choice.password.beside
+        if beside is not None and beside.exists():
+            facts["password_file"] = str(beside)
+    which.show(facts)
+    if isinstance(choice, InFile) and not which.json_document:
+        print(
+            "Keep a copy of the keystore and its password off this machine: nothing else can restore the key."
+        )
+
+
+def _read(name: str) -> str:
+    try:
+        if name == "-":
+            return sys.stdin.read(MAX_INPUT_BYTES)
+        with Path(name).open(encoding="utf-8") as file:
+            return file.read(MAX_INPUT_BYTES)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"cannot read {name}: {error}") from error
+
+
+def _accept(facts: dict[str, object], json_document: bool) -> None:
+    KeyOptions(json_document=json_document).show({"ok": True, **facts} if json_document else facts)
+
+
+def _refuse(error: MedianodeError, json_document: bool) -> NoReturn:
+    print(json.dumps({"ok": False, "reason": str(error)}) if json_document else f"refused: {error}")
+    sys.exit(EXIT_CHECK_FAILED)

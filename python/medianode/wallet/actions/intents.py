@@ -1,0 +1,52 @@
+"""Makes intents: what every action has in common. Owns their ids, and how one that failed may be asked for again."""
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+from medianode.errors import NotFound
+from medianode.wallet.actions.contracts import Contracts
+from medianode.wallet.tx.intent import Intent, NewIntent, State
+from medianode.wallet.tx.outbox import Outbox
+
+FAILED = (State.FAILED_REVERT, State.CANCELLED, State.NEEDS_HUMAN)
+REGISTRY_FINALITY = "safe"
+"""What is no money is done once the chain is unlikely to change its mind."""
+
+
+def intent(
+    contracts: Contracts,
+    kind: str,
+    key: str,
+    sender: str,
+    target: tuple[str, bytes],
+    precheck: dict[str, Any],
+    *,
+    money: bool = False,
+) -> NewIntent:
+    """Wants one call of one contract. ``key`` is the same for the same wish, and ``target`` is contract and call data."""
+    contract, data = target
+    deployment = contracts.deployment
+    return NewIntent(
+        id=f"{kind}:{deployment.chain_id}:{key}",
+        kind=kind,
+        chain_id=deployment.chain_id,
+        sender=sender,
+        to=deployment.addresses[contract],
+        data=data,
+        precheck=precheck,
+        final_tag=None if money else REGISTRY_FINALITY,
+    )
+
+
+def submit(outbox: Outbox, wanted: NewIntent) -> Intent:
+    """Adds an intent, or returns the one that stands for the same wish. After a failure the wish may be made anew."""
+    for number in itertools.count(1):
+        name = wanted.id if number == 1 else f"{wanted.id}#{number}"
+        try:
+            found = outbox.intent(name)
+        except NotFound:
+            return outbox.submit(replace(wanted, id=name))
+        if found.state not in FAILED:
+            return found
+    raise AssertionError

@@ -1,0 +1,1 @@
+"""Keys and who may use them. Owns the secret; lets nobody see it."""

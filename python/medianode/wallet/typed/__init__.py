@@ -1,0 +1,1 @@
+"""What is signed, in structured form, and how a signature is judged. Pure: no file, no socket, no key."""
