@@ -98,6 +98,11 @@ class Peer:
         look = self.until(f"s.events.some({test})", timeout_s)
         return self.run(f"events => events.findLast({test})", look["events"])
 
+    def knows(self, *others: "Peer") -> None:
+        """Waits until others are in the room for this one too."""
+        for other in others:
+            self.until(f"s.peers['{other.name}']")
+
     def sees(self, *others: "Peer", label: str = "video", timeout_s: float = 25) -> None:
         """Waits until the pictures of others move."""
         for other in others:
@@ -109,10 +114,14 @@ class Peer:
             self.until(f"s.peers['{other.name}']?.streams['{label}']?.heard", timeout_s)
 
     def camera(self, codec: str | None = None) -> None:
+        """Turns the camera on; ``codec`` is what the app prefers."""
         self.run("codec => client.localPeer.enableVideo({ prefferedCodec: codec ?? undefined })", codec)
+        self.until("s.labels.includes('video')")
 
     def microphone(self) -> None:
+        """Turns the microphone on."""
         self.run("() => client.localPeer.enableAudio()")
+        self.until("s.labels.includes('audio')")
 
     def on_air(self) -> None:
         self.camera()

@@ -119,7 +119,7 @@ def hostile_frames() -> dict[str, list[bytes | str]]:
     unknown = [
         published.encode("Request", {name: published.sample(kind)})
         for _, name, kind, _ in published.SCHEMA["Request"]
-        if name != "close_room"
+        if name not in {"connect_room", "close_room"}
     ]
     return {
         "malformed": [b"\xff", b"\x12\x05\x0a\x01a", b"", b"\x00" * 100, b"\x12\x03\x0a\x01\xff"],
@@ -146,6 +146,5 @@ def test_hostile_frames_cost_their_sender_at_most_its_socket(join: Join, node: R
     look = bob.look()
     assert look["state"] == "connected"
     assert not has_left(bob, "ann")
-    bob.until("Object.keys(s.peers).every(id => id === 'ann')")
     status, _, _ = node.request("GET", "/healthz")
     assert status == 200
