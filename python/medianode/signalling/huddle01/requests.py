@@ -120,6 +120,8 @@ class Requests:
         if request.label != BOT:
             raise Unsupported(f"the only data channel is {BOT}")
         stream, channel = convert.read_channel(BOT, request.protocol, request.sctpStreamParameters)
+        if channel.ordered:
+            raise InvalidArgument("a channel that gives up repeating cannot be ordered: clients refuse it")
         leg = await self._members.talk.open_bot(member, stream, channel)
         bot = member.bot
         if bot is None:
