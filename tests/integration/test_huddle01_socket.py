@@ -52,6 +52,18 @@ def test_a_bad_token_is_refused_after_the_upgrade(node: RunningNode) -> None:
         assert code_of(socket) == 4002
 
 
+@pytest.mark.parametrize(
+    "metadata", ['"' + "é" * 2500 + '"', "[" + ",".join(['""'] * 1700) + "]"], ids=["utf-8", "quotes"]
+)
+def test_the_longest_metadata_fits_into_a_token_and_its_token_into_the_address(
+    node: RunningNode, metadata: str
+) -> None:
+    with raw(node, node.mint("long", peer="ann", metadata=metadata)) as socket:
+        frame = socket.recv(timeout=10)
+    assert isinstance(frame, bytes)
+    assert wire.Response.FromString(frame).hello.metadata == metadata
+
+
 def test_a_socket_outlives_the_limits_of_requests(node: RunningNode) -> None:
     with RawPeer(node, "quiet", "ann") as ann:
         ann.until("hello")
