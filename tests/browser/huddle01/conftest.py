@@ -64,6 +64,9 @@ class Peer:
 
     def __init__(self, page: Page, name: str) -> None:
         self.page, self.name = page, name
+        self.complaints: list[str] = []
+        """What the SDK and the browser wrote to the console as errors."""
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
 
     def run(self, script: str, argument: Any = None) -> Any:
         """Runs a script in the tab; ``client`` is the SDK's client there."""
@@ -124,7 +127,14 @@ class Peer:
         self.until("s.labels.includes('audio')")
 
     def on_air(self) -> None:
+        """Turns camera and microphone on."""
         self.camera()
+        self.microphone()
+
+    def on_air_with_little(self) -> None:
+        """As ``on_air``, with a picture that leaves this machine time for others."""
+        self.run("async () => client.localPeer.enableVideo({ customVideoStream: await smallPicture() })")
+        self.until("s.labels.includes('video')")
         self.microphone()
 
     def frames_of(self, other: "Peer", label: str = "video") -> int:
