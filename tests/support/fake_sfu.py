@@ -38,6 +38,7 @@ from medianode.sfu.commands import (
     ResumeConsumer,
     ResumeProducer,
     SendData,
+    SetConsumerLayers,
     SwitchConsumer,
     TransportReply,
 )
@@ -256,6 +257,7 @@ class FakeSfu:
                 PauseConsumer(consumer=number)
                 | ResumeConsumer(consumer=number)
                 | RequestKeyframe(consumer=number)
+                | SetConsumerLayers(consumer=number)
             ):
                 self._known(number, self.consumers)
             case CloseProducer(producer=producer):
