@@ -69,7 +69,7 @@ pub struct Limits {
     pub ring_packets: usize,
     /// Seconds without an authenticated check until consent is lost (RFC 7675).
     pub consent_timeout_s: u64,
-    /// Seconds from creation to connected.
+    /// Seconds from the peer's parameters to connected.
     pub connect_timeout_s: u64,
     /// New handshakes started per second and worker.
     pub handshakes_per_second: usize,
