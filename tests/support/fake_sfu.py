@@ -203,7 +203,7 @@ class FakeSfu:
                 self._do_leg(command)
         return Done()
 
-    def _do_leg(self, command: Command) -> None:  # noqa: C901
+    def _do_leg(self, command: Command) -> None:
         match command:
             case CreateProducer(transport=transport, producer=producer):
                 self._with_peer(transport)
@@ -219,6 +219,15 @@ class FakeSfu:
                 if producer is not None:
                     self._known(producer, self.producers)
                 self.consumers[consumer] = producer
+            case CloseProducer(producer=producer):
+                self._close_producer(producer, CloseCause.CLOSED)
+            case CloseConsumer(consumer=consumer):
+                self._close_consumer(consumer, CloseCause.CLOSED)
+            case _:
+                self._do_data(command)
+
+    def _do_data(self, command: Command) -> None:
+        match command:
             case CreateDataProducer(transport=transport, data_producer=data_producer):
                 self._known(transport, self.transports)
                 self._channel(transport, command.stream_id, command.negotiated, alone=False)
@@ -242,10 +251,6 @@ class FakeSfu:
                 if self.data_producers[data_producer].transport not in self.direct:
                     raise InvalidArgument("this data producer is fed by its peer")
                 self._fan_out(data_producer, payload)
-            case CloseProducer(producer=producer):
-                self._close_producer(producer, CloseCause.CLOSED)
-            case CloseConsumer(consumer=consumer):
-                self._close_consumer(consumer, CloseCause.CLOSED)
             case _:
                 raise Unsupported(f"the fake does not know {type(command).__name__}")
 
