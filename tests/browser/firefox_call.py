@@ -4,29 +4,16 @@ Run inside a fresh network namespace; prints one JSON object with what was seen.
 """
 
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.browser.firefox import Firefox
+from tests.support.namespace import HOST, network
 from tests.support.running_node import start_node
 
-HOST = "192.0.2.1"  # RFC 5737: documentation
 CLIENTS = Path(__file__).with_name("clients.js")
-
-
-def network() -> None:
-    for words in (
-        "ip link set lo up",
-        "ip link add host type veth peer name wire",
-        f"ip addr add {HOST}/24 dev host",
-        "ip link set host up",
-        "ip link set wire up",
-        "ip route add default via 192.0.2.2 dev host",  # Firefox asks the default route for its address
-    ):
-        subprocess.run(words.split(), check=True)
 
 
 def call(folder: Path, program: str) -> dict[str, object]:

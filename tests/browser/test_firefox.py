@@ -8,17 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.namespace import unshared
 from tests.support.programs import needs
 
 pytestmark = pytest.mark.browser
-
-
-def unshared() -> list[str]:
-    """Words that run a command in a network namespace of its own."""
-    words = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
-    if subprocess.run([*words, "ip", "link"], check=False, capture_output=True).returncode:
-        pytest.skip("this machine lets nobody but root make a network namespace, or has no iproute2")
-    return words
 
 
 def test_a_firefox_tab_sees_and_hears_another(tmp_path):

@@ -193,5 +193,5 @@ async def test_a_certificate_is_reread_when_it_changes(
 async def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     async with node(tmp_path) as running:
         with pytest.raises(NetworkUnavailable, match="in use"):
-            async with node(tmp_path, http=f"127.0.0.1:{running.http.port}"):
+            async with node(tmp_path / "another", http=f"127.0.0.1:{running.http.port}"):
                 pass

@@ -38,6 +38,7 @@ from medianode.sfu.commands import (
     ResumeConsumer,
     ResumeProducer,
     SendData,
+    SetConsumerLayers,
     SwitchConsumer,
     TransportReply,
 )
@@ -210,7 +211,7 @@ class FakeSfu:
                 self._do_leg(command)
         return Done()
 
-    def _do_leg(self, command: Command) -> None:  # noqa: C901, PLR0912
+    def _do_leg(self, command: Command) -> None:
         match command:
             case CreateProducer(transport=transport, producer=producer):
                 self._with_peer(transport)
@@ -226,6 +227,24 @@ class FakeSfu:
                 if producer is not None:
                     self._known(producer, self.producers)
                 self.consumers[consumer] = producer
+            case CloseProducer(producer=producer):
+                self._close_producer(producer, CloseCause.CLOSED)
+            case CloseConsumer(consumer=consumer):
+                self._close_consumer(consumer, CloseCause.CLOSED)
+            case PauseProducer(producer=number) | ResumeProducer(producer=number):
+                self._known(number, self.producers)
+            case (
+                PauseConsumer(consumer=number)
+                | ResumeConsumer(consumer=number)
+                | RequestKeyframe(consumer=number)
+                | SetConsumerLayers(consumer=number)
+            ):
+                self._known(number, self.consumers)
+            case _:
+                self._do_data(command)
+
+    def _do_data(self, command: Command) -> None:
+        match command:
             case CreateDataProducer(transport=transport, data_producer=data_producer):
                 self._known(transport, self.transports)
                 self._channel(transport, command.stream_id, command.negotiated, alone=False)
@@ -250,18 +269,6 @@ class FakeSfu:
                     raise InvalidArgument("this data producer is fed by its peer")
                 self.sent.append((data_producer, payload))
                 self._fan_out(data_producer, payload)
-            case PauseProducer(producer=number) | ResumeProducer(producer=number):
-                self._known(number, self.producers)
-            case (
-                PauseConsumer(consumer=number)
-                | ResumeConsumer(consumer=number)
-                | RequestKeyframe(consumer=number)
-            ):
-                self._known(number, self.consumers)
-            case CloseProducer(producer=producer):
-                self._close_producer(producer, CloseCause.CLOSED)
-            case CloseConsumer(consumer=consumer):
-                self._close_consumer(consumer, CloseCause.CLOSED)
             case _:
                 raise Unsupported(f"the fake does not know {type(command).__name__}")
 

@@ -22,15 +22,16 @@ class RawPeer:
         assert status == 200, body
         base = json.loads(body)["url"].replace("http", "ws", 1)
         url = f"{base}/ws?token={token}&version=core@2.6.4&region=EU&country=IN"
-        self._socket = connect(url, max_size=None, compression=None, legacy=True)
+        self._opening = connect(url, max_size=None, compression=None)
 
     def __enter__(self) -> Self:
+        self._socket = self._opening.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._opening.__exit__(kind, error, trace)
 
     @property
     def is_open(self) -> bool:

@@ -10,7 +10,7 @@ from medianode.errors import LimitReached, NotFound, Overloaded, StorageUnavaila
 from medianode.history import database as database_module
 from medianode.history.database import FILE, Database
 from medianode.history.retention import Retention, forget
-from medianode.ids import PeerName, ProducerId, RoomName
+from medianode.ids import CAMERA, PeerName, ProducerId, RoomName
 from medianode.rooms import announce
 from medianode.rooms.announce import (
     ControlsChanged,
@@ -23,6 +23,7 @@ from medianode.rooms.announce import (
     RoomEnded,
     RoomMetadataChanged,
     RoomOpened,
+    SpeakerChanged,
 )
 from medianode.rooms.roles import Controls
 from medianode.sfu.params import MediaKind
@@ -336,7 +337,20 @@ async def test_a_failing_disk_is_counted_and_does_not_end_the_following(
         run.open()
         await run.written()
         monkeypatch.undo()
+        run.join("what no text can hold \ud800")
         run.join("ann")
         await run.written()
-        assert run.recorder.facts_lost == 1
+        assert run.recorder.facts_lost == 2
         assert (await run.history.running_session("r")).present == 1
+
+
+async def test_who_speaks_opens_no_transaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with chronicle(tmp_path) as run:
+        run.open()
+        await run.written()
+        opened: list[object] = []
+        monkeypatch.setattr(run.recorder, "_write", opened.append)
+        for _ in range(100):
+            run.tell(SpeakerChanged(PeerName("ann"), CAMERA))
+        await run.written()
+        assert opened == []

@@ -27,7 +27,7 @@ ALL = {
 
 
 async def call(world: World, method: str, path: str, status: int = 200, **options: Any) -> Any:
-    headers = {"x-api-key": world.api_key, "x-sdk-version": "2.6.2"}
+    headers = {"x-api-key": world.api_key, "Content-Type": "application/json"}
     response = await world.http.request(method, path, headers=headers, **options)
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/json"
@@ -39,7 +39,8 @@ async def get(world: World, path: str, status: int = 200, **query: Any) -> Any:
 
 
 async def post(world: World, path: str, body: object, status: int = 200, **query: Any) -> Any:
-    return await call(world, "POST", SDK + path, status, json=body, params=query)
+    # Escaped, so that a test can send what UTF-8 cannot.
+    return await call(world, "POST", SDK + path, status, content=json.dumps(body), params=query)
 
 
 async def make(world: World, **body: object) -> str:
@@ -108,6 +109,9 @@ async def test_metadata_is_text_or_an_object(world: World, metadata: object) -> 
     [
         ({"metadata": "no JSON"}, "JSON"),
         ({"metadata": '{"a":NaN}'}, "JSON"),
+        ({"metadata": '"\ud800"'}, "Unicode"),
+        ({"metadata": {"\ud800": 1}}, "Unicode"),
+        ({"metadata": "[" * 500 + "]" * 500}, "nested"),
         ({"metadata": json.dumps("x" * 1100)}, "1024 bytes"),
         ({"metadata": {"a": "é" * 600}}, "1024 bytes"),
         ({"metadata": 3}, "metadata"),
@@ -118,6 +122,23 @@ async def test_metadata_is_text_or_an_object(world: World, metadata: object) -> 
 async def test_a_bad_room_is_refused_with_issues(world: World, body: object, what: str) -> None:
     assert what in issues(await post(world, "/rooms/create-room", body, 400))
     assert (await get(world, "/rooms/get-rooms"))["count"] == 0
+
+
+@pytest.mark.parametrize("text", ['{"a":"\\ud800"}', '{"a":1e999}'])
+async def test_metadata_that_is_no_value_spoils_no_answer(world: World, text: str) -> None:
+    room = await make(world, metadata=text)
+    assert (await get(world, "/rooms/get-rooms"))["rooms"][0]["metadata"] == text
+    assert (await get(world, f"/rooms/room-details/{room}"))["metadata"] == text
+
+
+@pytest.mark.parametrize("room", ["\ud800", "\0", "", "x" * 10_000, "../../etc/passwd", "' OR 1=1 --"])
+async def test_no_name_of_a_room_does_harm(world: World, room: str) -> None:
+    status = 400 if room in ("", "\ud800") else 404
+    await post(world, "/create-peer-token", {"roomId": room, "role": "host"}, status)
+    await post(world, "/join-room-token", {"roomId": room}, status)
+    if room != "\ud800":
+        await get(world, "/rooms/session-details", 404, roomId=room)
+        await get(world, "/rooms/participant-list", 404, sessionId=room)
 
 
 async def test_rooms_are_paged_oldest_first(world: World) -> None:
@@ -147,7 +168,7 @@ async def test_rooms_are_paged_oldest_first(world: World) -> None:
         2,
     )
     assert (await get(world, "/rooms/get-rooms", cursor=99))["rooms"] == []
-    for bad in ({"limit": 0}, {"limit": 101}, {"limit": "x"}, {"cursor": -1}):
+    for bad in ({"limit": 0}, {"limit": 101}, {"limit": "x"}, {"cursor": -1}, {"cursor": 1 << 70}):
         issues(await get(world, "/rooms/get-rooms", 400, **bad))
 
 

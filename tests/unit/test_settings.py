@@ -54,6 +54,17 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path, monkeypatch: p
         ('tls_cert = "x.pem"', "go together"),
         ('[[ice_servers]]\nurl = "http://x"', "ice_servers"),
         ("[rooms]\nbogus = 1", "rooms.bogus"),
+        (
+            '[[webhooks.endpoints]]\nurl = "ftp://a.example"\nsecret = "0123456789abcdef"',
+            "webhooks.endpoints",
+        ),
+        (
+            '[[webhooks.endpoints]]\nurl = "https://u:p@a.example"\nsecret = "0123456789abcdef"',
+            "webhooks.endpoints",
+        ),
+        ('[[webhooks.endpoints]]\nurl = "https://a.example"\nsecret = "short"', "secret"),
+        ('[webhooks]\nallowed_networks = ["nonsense"]', "allowed_networks"),
+        ("[history]\ndays = 0", "history.days"),
         ("not toml", "settings"),
     ],
 )
@@ -76,3 +87,19 @@ def test_secrets_never_print(tmp_path: Path) -> None:
     assert settings.ice_servers[0].credential is not None
     assert settings.ice_servers[0].credential.get_secret_value() == "hush"
     assert "hush" not in json.dumps(masked(settings)) + repr(settings)
+
+
+def test_webhooks_come_from_the_environment_and_their_secrets_stay_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endpoint = {"url": "https://a.example/hook?x=1", "secret": "hush" * 8, "events": ["meeting:ended"]}
+    monkeypatch.setenv("MEDIANODE_WEBHOOKS__ENDPOINTS", json.dumps([endpoint]))
+    monkeypatch.setenv("MEDIANODE_WEBHOOKS__ALLOWED_NETWORKS", "10.0.0.0/8, fd00::/8")
+    settings = load({})
+    assert settings.webhooks.endpoints[0].secret.get_secret_value() == "hush" * 8
+    assert settings.webhooks.allowed_networks == ["10.0.0.0/8", "fd00::/8"]
+    assert "hush" not in json.dumps(masked(settings)) + repr(settings)
+    monkeypatch.setenv("MEDIANODE_WEBHOOKS__ENDPOINTS", json.dumps([endpoint, endpoint]))
+    with pytest.raises(InvalidArgument, match="same url") as refused:
+        load({})
+    assert "hush" not in str(refused.value)

@@ -17,10 +17,13 @@ from medianode.history.records import (
     TrackUnpublished,
 )
 from medianode.outbound import is_public
+from medianode.rest.metrics import metrics_text
 from medianode.rooms.announce import ClientInfo
 from medianode.webhooks.events import event_of
+from medianode.webhooks.outbox import Endpoint
 from medianode.webhooks.signature import body_of, sign
 from medianode.webhooks.user_agent import browser_of, device_of
+from tests.unit.conftest import World
 
 CHROME = (
     "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "
@@ -175,3 +178,12 @@ def test_addresses_inside_are_not_public(address: str) -> None:
 @pytest.mark.parametrize("address", ["1.1.1.1", "8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
 def test_addresses_outside_are_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
+
+
+async def test_what_became_of_events_is_counted_without_an_address(world: World) -> None:
+    endpoint = Endpoint("https://app.example/hook", "s" * 32, frozenset())
+    endpoint.counts["dropped"] = 7
+    text = metrics_text(world.rooms.directory, {}, 3, [endpoint])
+    assert "medianode_history_facts_lost_total 3\n" in text
+    assert 'medianode_webhooks_total{endpoint="0",outcome="dropped"} 7\n' in text
+    assert "app.example" not in text

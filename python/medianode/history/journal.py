@@ -34,6 +34,22 @@ from medianode.rooms.announce import (
 )
 from medianode.rooms.roles import Role
 
+RECORDED = (
+    RoomOpened,
+    PeerJoined,
+    PeerLeft,
+    ProducerOpened,
+    ProducerClosed,
+    ProducersClosed,
+    RoomEmptied,
+    RoomEnded,
+    RoomMetadataChanged,
+    ControlsChanged,
+    PeerMetadataChanged,
+    RoleChanged,
+)
+"""The facts that ``record`` writes; others, who speaks above all, come far too often to open a transaction for nothing."""
+
 Running = Mapping[str, Mapping[str, set[str]]]
 """What goes on: sessions, in each its peers, of each the names of its tracks."""
 

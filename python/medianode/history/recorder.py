@@ -11,7 +11,7 @@ import structlog
 from medianode.clock import Clock
 from medianode.errors import MedianodeError
 from medianode.history.database import Database
-from medianode.history.journal import record, settle
+from medianode.history.journal import RECORDED, record, settle
 from medianode.history.picture import Told, running_in
 from medianode.history.records import Happening
 from medianode.history.retention import Retention, forget
@@ -92,7 +92,8 @@ class Recorder:
     async def _follow(self) -> None:
         while True:
             async for room, fact in self._mailbox:
-                await self._write(partial(_take, room, fact))
+                if isinstance(fact, RECORDED):
+                    await self._write(partial(_take, room, fact))
             self._announcer.leave_all(self._mailbox)
             if self._over:
                 return
@@ -116,6 +117,9 @@ class Recorder:
         except MedianodeError as error:
             self.facts_lost += 1
             log.warning("the history could not be written", reason=str(error))
+        except Exception:  # one fact must not end the writing of all others
+            self.facts_lost += 1
+            log.exception("a fact could not be written")
 
     async def _transact(self, work: Work) -> list[Happening]:
         now = self._clock.now()

@@ -58,7 +58,7 @@ def _issues(issues: list[dict[str, Any]]) -> Response:
 
 
 Limit = Annotated[int, Field(ge=1, le=100, description="items in one answer")]
-Cursor = Annotated[int, Field(ge=0, description="nextCursor of the answer before")]
+Cursor = Annotated[int, Field(ge=0, le=1 << 31, description="nextCursor of the answer before")]
 Metadata = str | dict[str, Any]
 """JSON text, as the SDK sends it, or an object, as the documentation shows it."""
 
@@ -123,8 +123,15 @@ def check_room_metadata(given: Metadata | None) -> str | None:
 
 
 def metadata_value(text: str | None) -> object:
-    """Turns the text that is kept into the value that is told."""
-    return json.loads(text) if text else None
+    """Turns the text that is kept into the value that is told; what cannot be told as a value stays a text."""
+    if not text:
+        return None
+    value: object = json.loads(text)
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:  # half of a surrogate pair, a number beyond every float
+        return text
+    return value
 
 
 def ms(seconds: float) -> int:

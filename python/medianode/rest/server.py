@@ -16,12 +16,16 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets import http11
 
 from medianode.errors import InvalidArgument, NetworkUnavailable
 from medianode.rest.errors import problem
 from medianode.rest.ws import DROP
 
 TLS_CHECK_S = 5.0
+HEAD_BYTES = 32 * 1024
+"""Longest head of a request. Clients of WebSockets put their whole token into its first line."""
+http11.MAX_LINE_LENGTH = HEAD_BYTES
 WS_FRAME_BYTES = 64 * 1024
 """Far above the largest message of an honest client."""
 WS_PING_S = 20.0
@@ -182,7 +186,7 @@ class HttpServer:
             forwarded_allow_ips=list(binding.trusted_proxies),
             timeout_keep_alive=binding.keep_alive_s,
             timeout_graceful_shutdown=2,
-            h11_max_incomplete_event_size=32 * 1024,
+            h11_max_incomplete_event_size=HEAD_BYTES,
         )
         if binding.tls_cert is not None and binding.tls_key is not None:
             config.load()

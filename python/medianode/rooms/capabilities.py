@@ -1,6 +1,7 @@
 """What a room's router can forward to members, and what one consumer is sent. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from medianode.sfu.params import (
     CodecParameters,
@@ -35,9 +36,13 @@ def _h264(payload_type: int, profile_level_id: str) -> tuple[CodecParameters, Co
     )
 
 
-def _extension(number: int, uri: str, *, audio: bool = True, video: bool = True, received: bool = False):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    direction = Direction.RECVONLY if received else Direction.SENDRECV
-    kinds = [kind for kind, wanted in ((MediaKind.AUDIO, audio), (MediaKind.VIDEO, video)) if wanted]
+_BOTH = (MediaKind.AUDIO, MediaKind.VIDEO)
+_VIDEO = (MediaKind.VIDEO,)
+
+
+def _extension(
+    number: int, uri: str, kinds: tuple[MediaKind, ...] = _BOTH, direction: Direction = Direction.SENDRECV
+) -> tuple[HeaderExtensionCapability, ...]:
     return tuple(HeaderExtensionCapability(kind, uri, number, direction) for kind in kinds)
 
 
@@ -63,23 +68,20 @@ ROUTER = RtpCapabilities(
     ),
     header_extensions=(
         *_extension(1, f"{_SDES}mid"),
-        *_extension(2, f"{_SDES}rtp-stream-id", audio=False, received=True),
-        *_extension(3, f"{_SDES}repaired-rtp-stream-id", audio=False, received=True),
+        *_extension(2, f"{_SDES}rtp-stream-id", _VIDEO, Direction.RECVONLY),
+        *_extension(3, f"{_SDES}repaired-rtp-stream-id", _VIDEO, Direction.RECVONLY),
         *_extension(4, f"{_EXPERIMENTS}abs-send-time"),
-        *_extension(
-            5,
-            "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
-        ),
+        *_extension(5, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"),
         *_extension(
             8,
             "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
-            audio=False,
+            _VIDEO,
         ),
-        *_extension(10, "urn:ietf:params:rtp-hdrext:ssrc-audio-level", video=False),
-        *_extension(11, "urn:3gpp:video-orientation", audio=False),
-        *_extension(12, "urn:ietf:params:rtp-hdrext:toffset", audio=False),
+        *_extension(10, "urn:ietf:params:rtp-hdrext:ssrc-audio-level", (MediaKind.AUDIO,)),
+        *_extension(11, "urn:3gpp:video-orientation", _VIDEO),
+        *_extension(12, "urn:ietf:params:rtp-hdrext:toffset", _VIDEO),
         *_extension(13, f"{_EXPERIMENTS}abs-capture-time"),
-        *_extension(14, f"{_EXPERIMENTS}playout-delay", audio=False),
+        *_extension(14, f"{_EXPERIMENTS}playout-delay", _VIDEO),
     ),
 )
 """Opus, VP8, H.264, VP9 and AV1 with the numbers that every consumer has. Extension ids are those of mediasoup.
@@ -122,14 +124,7 @@ def repaired(kind: MediaKind) -> bool:
 def _with_one_congestion_signal(codec: CodecParameters) -> CodecParameters:
     """Transport-wide feedback and REMB exclude each other; every client that offers the first prefers it."""
     feedback = tuple(entry for entry in codec.rtcp_feedback if entry != "goog-remb")
-    return CodecParameters(
-        codec.mime_type,
-        codec.payload_type,
-        codec.clock_rate,
-        codec.channels,
-        codec.parameters,
-        feedback,
-    )
+    return replace(codec, rtcp_feedback=feedback)
 
 
 def _matching(codecs: Iterable[CodecParameters]) -> list[CodecParameters]:

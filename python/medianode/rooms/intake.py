@@ -127,6 +127,8 @@ class Intake:
         )
         self._directory.announcer.tell(room.name, who)
         self._directory.switching.follow(room)
+        if source is not None:
+            self._members.media.attention.spoke(room, source.peer.name)
 
     def _router_closed(self, router: RouterId, cause: str) -> None:
         room = self._directory.forget_router(router)

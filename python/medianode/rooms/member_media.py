@@ -14,6 +14,7 @@ from medianode.errors import (
     WrongState,
 )
 from medianode.ids import ConsumerId, IdSource, PeerName, ProducerId, SourceLabel, TransportId
+from medianode.rooms.attention import Attention
 from medianode.rooms.capabilities import consumer_parameters, fits, repaired
 from medianode.rooms.directory import Directory
 from medianode.rooms.labels import place_of
@@ -62,6 +63,7 @@ class MemberMedia:
         self._ids = ids
         self._talk = talk
         self._random = random.SystemRandom()
+        self.attention = Attention(directory.switching)
 
     # Transports
 
@@ -241,6 +243,7 @@ class MemberMedia:
         if consumption is None:
             return
         consumption.wanted = True
+        self.attention.look(member)
         self._apply(member, consumption)
         if consumption.sending and consumption.producer.kind == MediaKind.VIDEO:
             asyncio.get_running_loop().call_later(KEYFRAME_AGAIN_S, self._ask_again, member, consumption)
@@ -251,6 +254,7 @@ class MemberMedia:
         if consumption is not None:
             del member.consumptions[consumption.producer.id]
             self._directory.switching.post(CloseConsumer(consumption.consumer))
+            self.attention.look(member)
 
     def enforce(self, room: Room) -> None:
         """Ends and pauses what is not allowed any more, and lets go on what is."""

@@ -22,7 +22,6 @@ from medianode.rooms.tokens import Grant
 from medianode.sfu.events import CloseCause
 from medianode.sfu.interface import Sfu
 
-
 BEGAN_AGAIN = "began again"
 """Why a membership ended whose client, or another one with the same token, joined anew."""
 

@@ -11,7 +11,11 @@ MAX_DEPTH = 32
 
 def check_metadata(text: str) -> str:
     """Refuses what is not JSON text: every client of the room would stumble over it."""
-    if len(text.encode("utf-8", "replace")) > MAX_METADATA_BYTES:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidArgument("metadata must be Unicode text: it has half of a surrogate pair") from None
+    if size > MAX_METADATA_BYTES:
         raise InvalidArgument(f"metadata has at most {MAX_METADATA_BYTES} bytes")
     if max(text.count("["), text.count("{")) > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise InvalidArgument(f"metadata is nested more than {MAX_DEPTH} deep")

@@ -179,6 +179,8 @@ class Consumption:
     """The member said that it is ready."""
     sending: bool = False
     """As the core was told last."""
+    bound: bool = False
+    """Not sent in full: the room is large and others speak."""
 
 
 @dataclass(slots=True)
@@ -302,6 +304,8 @@ class Room:
     watchers: int = 0
     """Clients that listen to the room's events or are about to join."""
     speaker: Source | None = None
+    spotlight: list[PeerName] = field(default_factory=list)
+    """Who spoke last, latest first."""
     session: str = field(default_factory=run_id)
     """Names the present run of the room, or the next one while nobody is here. A run lasts from the first peer to the last."""
     run_started_at: float | None = None

@@ -23,7 +23,7 @@ from medianode.rooms.announce import Present, Published, RoomMetadataChanged, Su
 from medianode.rooms.directory import DELETED, Directory
 from medianode.rooms.labels import name_in
 from medianode.rooms.metadata import check_metadata
-from medianode.rooms.roles import check_publish, check_subscribe
+from medianode.rooms.roles import Role, check_publish, check_subscribe
 from medianode.rooms.room import Peer, Player, Producer, Publisher, Room, Source, Target, TransportSession
 from medianode.rooms.tokens import Grant
 from medianode.sfu.commands import (
@@ -293,7 +293,8 @@ class RoomService:
             raise LimitReached(
                 f"room {room.name} has {len(room.peers)} peers, the limit (peers_per_room)", retry_after=10
             )
-        if grant.max_peers is not None and len(room.participants()) >= grant.max_peers:
+        people = [peer for peer in room.participants() if peer.role != Role.BOT]
+        if grant.max_peers is not None and grant.role != Role.BOT and len(people) >= grant.max_peers:
             raise LimitReached(f"room {room.name} has {grant.max_peers} peers, as many as the token allows")
 
     async def _transport(self, session: Publisher | Player, media: Media) -> TransportReply:

@@ -43,7 +43,7 @@ class CreateWebRtcTransport:
 
 @dataclass(frozen=True, slots=True)
 class CreateDirectTransport:
-    """Opens a transport without a network: what we say into it (``SendData``) and hear from it (``DataMessage``) is data alone."""
+    """Opens a transport without a network, for data alone: ``SendData`` speaks into it, ``DataMessage`` is heard from it."""
 
     router: RouterId
     transport: TransportId

@@ -68,8 +68,8 @@ class Delivery:
         while True:
             try:
                 taken = await self._next(endpoint)
-            except MedianodeError as error:  # the store
-                log.warning("webhooks cannot be read", reason=str(error))
+            except Exception:  # the store, or a bug of ours; other events must not wait for ever
+                log.exception("webhooks cannot be sent", endpoint=endpoint.id)
                 await asyncio.sleep(STORE_PAUSE_S)
                 continue
             if taken:

@@ -56,6 +56,8 @@ pub struct Limits {
     pub data_channels_per_transport: usize,
     pub tuples_per_transport: usize,
     pub ssrcs_per_transport: usize,
+    /// SSRCs with SRTP state in the whole life of a transport: that of closed producers stays, or their packets could be replayed.
+    pub srtp_ssrcs_per_transport: usize,
     /// Bytes waiting in the kernel's refusal (EAGAIN, TCP back-pressure) per transport.
     pub send_bytes_per_transport: usize,
     /// Bytes queued in data channels towards one peer.
@@ -69,7 +71,7 @@ pub struct Limits {
     pub ring_packets: usize,
     /// Seconds without an authenticated check until consent is lost (RFC 7675).
     pub consent_timeout_s: u64,
-    /// Seconds from creation to connected.
+    /// Seconds from the peer's parameters to connected.
     pub connect_timeout_s: u64,
     /// New handshakes started per second and worker.
     pub handshakes_per_second: usize,
@@ -88,6 +90,7 @@ impl Default for Limits {
             data_channels_per_transport: 64,
             tuples_per_transport: 8,
             ssrcs_per_transport: 64,
+            srtp_ssrcs_per_transport: 1024,
             send_bytes_per_transport: 1 << 20,
             data_bytes_per_transport: 1 << 20,
             data_bytes_unread_per_consumer: 512 << 10,
@@ -150,6 +153,7 @@ impl Limits {
             ("transports_per_worker", self.transports_per_worker),
             ("tuples_per_transport", self.tuples_per_transport),
             ("ssrcs_per_transport", self.ssrcs_per_transport),
+            ("srtp_ssrcs_per_transport", self.srtp_ssrcs_per_transport),
             ("send_bytes_per_transport", self.send_bytes_per_transport),
             ("handshakes_per_second", self.handshakes_per_second),
         ];

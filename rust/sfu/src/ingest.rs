@@ -77,12 +77,14 @@ impl Router {
                 .then(|| view.extension(id).and_then(extension::read_text))
                 .flatten()
         };
-        let (mid, rid) = (text(leg.extensions.mid), text(leg.extensions.rid));
-        let repaired = text(leg.extensions.repaired_rid);
         let payload_type = view.payload_type();
-        let mut found = None;
+        let mut found: Option<(usize, usize, bool)> = None;
+        let mut named = false;
         for &index in &leg.producers {
             let producer = &self.producers[index];
+            // Within a bundle an id has one meaning, but a meaning may have several ids (RFC 8843 section 9.1): each producer's own.
+            let ids = &producer.extensions;
+            let (mid, rid) = (text(ids.mid), text(ids.rid));
             if mid.is_some_and(|mid| producer.mid.as_deref() != Some(mid)) {
                 continue;
             }
@@ -91,7 +93,11 @@ impl Router {
                 continue;
             }
             // A repaired RID names the repaired encoding; some senders use RID on both streams.
-            let name = if media { rid } else { repaired.or(rid) };
+            let name = if media {
+                rid
+            } else {
+                text(ids.repaired_rid).or(rid)
+            };
             let encoding = match name {
                 Some(name) => producer
                     .encodings
@@ -100,9 +106,14 @@ impl Router {
                 None => (producer.encodings.len() == 1).then_some(0),
             };
             let Some(encoding) = encoding else { continue };
-            if found.replace((index, encoding, media)).is_some() {
-                return Err("ssrc_ambiguous");
+            // Whoever is named by MID goes before those who might be meant.
+            match (mid.is_some(), named, found) {
+                (false, true, _) => continue,
+                (false, false, Some(_)) | (true, true, _) => return Err("ssrc_ambiguous"),
+                _ => {}
             }
+            found = Some((index, encoding, media));
+            named = mid.is_some();
         }
         let Some((producer, encoding, media)) = found else {
             return Err("ssrc_unknown");

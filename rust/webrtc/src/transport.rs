@@ -39,7 +39,8 @@ pub enum TransportEvent {
 pub struct WebRtcTransport {
     ice: IceLite,
     secure: SecureTransport,
-    /// Until SRTP keys exist.
+    connect_timeout: Duration,
+    /// From the peer's parameters until SRTP keys exist: some clients take their time before they use a transport.
     connect_deadline: Option<Instant>,
     connect_timed_out: bool,
 }
@@ -65,7 +66,8 @@ impl WebRtcTransport {
                 limits.consent_timeout,
             ),
             secure: SecureTransport::with_limits(now, dtls, DtlsRole::Server, secure_limits),
-            connect_deadline: Some(now + limits.connect_timeout),
+            connect_timeout: limits.connect_timeout,
+            connect_deadline: None,
             connect_timed_out: false,
         }
     }
@@ -86,7 +88,10 @@ impl WebRtcTransport {
             DtlsRole::Auto | DtlsRole::Client => DtlsRole::Server,
             DtlsRole::Server => DtlsRole::Client,
         });
-        self.secure.connect(now, dtls.fingerprints.clone(), sctp)
+        self.secure
+            .connect(now, dtls.fingerprints.clone(), sctp)?;
+        self.connect_deadline = Some(now + self.connect_timeout);
+        Ok(())
     }
     /// New credentials of ours; the old ones stay valid until a check with the new ones verifies.
     pub fn restart_ice(&mut self, _now: Instant, ice: IceParameters) {

@@ -4,9 +4,11 @@ mod lab;
 
 use std::time::Duration;
 
-use lab::{Lab, context, ice, limits, tuple};
+use lab::{Lab, context, fingerprint_of, ice, limits, tuple};
 use medianode_webrtc::TransportEvent::{ConsentLost, TupleAdded, TupleRemoved, TupleSelected};
-use medianode_webrtc::params::{IceParameters, Protocol, TransportTuple};
+use medianode_webrtc::params::{
+    DtlsParameters, DtlsRole, IceParameters, Protocol, TransportTuple,
+};
 use medianode_webrtc::stun::{IceRole, Outgoing, RtcStun, StunCodec, Verified};
 use medianode_webrtc::{TransportEvent, WebRtcTransport};
 use std::time::Instant;
@@ -253,8 +255,16 @@ fn consent_ends_thirty_seconds_after_the_last_genuine_check() {
 }
 
 #[test]
-fn connecting_ends_in_time() {
+fn connecting_ends_in_time_once_the_peer_is_known() {
     let mut node = Node::new();
+    node.now += Duration::from_secs(3600);
+    node.transport.handle_timeout(node.now);
+    assert_eq!(node.events(), []);
+    let dtls = DtlsParameters {
+        role: DtlsRole::Client,
+        fingerprints: fingerprint_of(&context()),
+    };
+    node.transport.connect(node.now, &dtls, None).unwrap();
     node.now += Duration::from_secs(60);
     node.transport.handle_timeout(node.now);
     assert_eq!(node.events(), [TransportEvent::ConnectTimeout]);

@@ -64,6 +64,9 @@ class Peer:
 
     def __init__(self, page: Page, name: str) -> None:
         self.page, self.name = page, name
+        self.complaints: list[str] = []
+        """What the SDK and the browser wrote to the console as errors."""
+        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
 
     def run(self, script: str, argument: Any = None) -> Any:
         """Runs a script in the tab; ``client`` is the SDK's client there."""
@@ -98,6 +101,11 @@ class Peer:
         look = self.until(f"s.events.some({test})", timeout_s)
         return self.run(f"events => events.findLast({test})", look["events"])
 
+    def knows(self, *others: "Peer") -> None:
+        """Waits until others are in the room for this one too."""
+        for other in others:
+            self.until(f"s.peers['{other.name}']")
+
     def sees(self, *others: "Peer", label: str = "video", timeout_s: float = 25) -> None:
         """Waits until the pictures of others move."""
         for other in others:
@@ -109,13 +117,24 @@ class Peer:
             self.until(f"s.peers['{other.name}']?.streams['{label}']?.heard", timeout_s)
 
     def camera(self, codec: str | None = None) -> None:
+        """Turns the camera on; ``codec`` is what the app prefers."""
         self.run("codec => client.localPeer.enableVideo({ prefferedCodec: codec ?? undefined })", codec)
+        self.until("s.labels.includes('video')")
 
     def microphone(self) -> None:
+        """Turns the microphone on."""
         self.run("() => client.localPeer.enableAudio()")
+        self.until("s.labels.includes('audio')")
 
     def on_air(self) -> None:
+        """Turns camera and microphone on."""
         self.camera()
+        self.microphone()
+
+    def on_air_with_little(self) -> None:
+        """As ``on_air``, with a picture that leaves this machine time for others."""
+        self.run("async () => client.localPeer.enableVideo({ customVideoStream: await smallPicture() })")
+        self.until("s.labels.includes('video')")
         self.microphone()
 
     def frames_of(self, other: "Peer", label: str = "video") -> int:

@@ -34,15 +34,13 @@ class RecordingSocket extends WebSocket {
   }
 }
 
-// Counts connections and, when `relays` holds ports, sends each connection through its own.
+// Knows the connections in use and, when `relays` holds ports, sends each through its own.
 window.RTCPeerConnection = class extends RTCPeerConnection {
-  constructor(...rest) {
-    super(...rest);
-    this.relay = window.relays?.[connections.length];
-    connections.push(this);
-  }
-
   setRemoteDescription({ type, sdp }) {
+    if (!connections.includes(this)) {
+      this.relay = window.relays?.[connections.length];
+      connections.push(this);
+    }
     if (!this.relay) return super.setRemoteDescription({ type, sdp });
     const lines = sdp.split("\r\n").filter((line) => !/^a=candidate:.* tcp /i.test(line))
       .map((line) => line.replace(/^(a=candidate:\S+ \d+ udp \d+ )(\S+) \d+ /i, `$1127.0.0.1 ${this.relay} `));
@@ -169,6 +167,18 @@ window.look = async () => {
     config: plain(room.config), lobby: room.lobbyPeerIds, ownMetadata: localPeer.getMetadata(), roomMetadata: room.getMetadata(),
     connections: await Promise.all(connections.map(lookAtConnection)),
   };
+};
+
+// A picture that costs little to encode, for rooms with many tabs.
+window.smallPicture = () => navigator.mediaDevices.getUserMedia({ video: { width: 320, height: 180, frameRate: 10 } });
+
+// A sound that lasts, unlike the synthetic microphone's beeps, which are too short for speech.
+window.voice = () => {
+  window.mouth ??= new AudioContext();
+  const tone = window.mouth.createOscillator(), output = window.mouth.createMediaStreamDestination();
+  tone.connect(output);
+  tone.start();
+  return output.stream;
 };
 
 window.lastSocket = () => sockets.at(-1);

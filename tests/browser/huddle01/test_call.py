@@ -20,6 +20,7 @@ def test_two_tabs_see_and_hear_each_other(join: Join) -> None:
         assert (streams["video"]["codec"], streams["audio"]["codec"]) == ("video/H264", "audio/opus")
         assert [c["dtls"] for c in look["connections"]] == ["connected", "connected"]
         assert {(c["iceRole"], c["dtlsRole"]) for c in look["connections"]} == {("controlling", "client")}
+        assert peer.complaints == []
 
 
 def test_an_app_may_prefer_vp8(join: Join) -> None:

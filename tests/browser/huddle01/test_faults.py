@@ -1,15 +1,16 @@
 """What a call with Huddle01's SDK survives: cut sockets, a silent network, hostile neighbours."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from medianode.signalling.huddle01.wire import client_pb2 as wire
-from tests.browser.huddle01.conftest import Join, Peer
+from tests.browser.huddle01.conftest import Join, Peer, enter
 from tests.support import huddle01_wire as published
 from tests.support.huddle01_client import RawPeer
 from tests.support.link import Link
-from tests.support.running_node import RunningNode
+from tests.support.running_node import RunningNode, start_node
 from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.browser
@@ -109,6 +110,19 @@ def test_a_tab_that_is_gone_without_a_word_leaves_when_its_consent_is_lost(
     assert not bob.look()["peers"]
 
 
+def test_a_client_of_a_restarted_node_is_told_that_its_session_is_over(open_peer, tmp_path: Path) -> None:
+    first = start_node(tmp_path, "--announced-ip", "127.0.0.1")
+    ann = open_peer("ann")
+    enter(ann, first.url, "restart", first.mint("restart", peer="ann"))
+    ann.until("s.state === 'connected'")
+    ann.on_air()
+    assert first.stop() == 0
+    ann.until("s.socket !== 'connected'")
+    second = start_node(tmp_path, "--announced-ip", "127.0.0.1", "--http", first.url.removeprefix("http://"))
+    assert ann.event("room-closed", timeout_s=40)["reason"] == "CONNECTION_EXPIRED"
+    assert second.stop() == 0
+
+
 def hostile_frames() -> dict[str, list[bytes | str]]:
     """Names of attacks, and what each sends."""
     lacking = [
@@ -119,7 +133,7 @@ def hostile_frames() -> dict[str, list[bytes | str]]:
     unknown = [
         published.encode("Request", {name: published.sample(kind)})
         for _, name, kind, _ in published.SCHEMA["Request"]
-        if name != "close_room"
+        if name not in {"connect_room", "close_room"}
     ]
     return {
         "malformed": [b"\xff", b"\x12\x05\x0a\x01a", b"", b"\x00" * 100, b"\x12\x03\x0a\x01\xff"],
@@ -142,10 +156,11 @@ def test_hostile_frames_cost_their_sender_at_most_its_socket(join: Join, node: R
             for frame in frames:
                 mallory.send(frame)
             print(attack, "open" if mallory.is_open else mallory.close_code)
-        on_air_still(ann, bob)
+        seen = bob.frames_of(ann)
+        bob.until(f"s.peers.ann.streams.video.frames > {seen}")
+    on_air_still(ann, bob)
     look = bob.look()
     assert look["state"] == "connected"
     assert not has_left(bob, "ann")
-    bob.until("Object.keys(s.peers).every(id => id === 'ann')")
     status, _, _ = node.request("GET", "/healthz")
     assert status == 200

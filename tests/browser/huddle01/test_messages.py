@@ -25,7 +25,7 @@ def test_a_message_to_all_reaches_all_and_its_sender_and_a_private_one_its_targe
 def test_who_speaks_and_volatile_data_arrive_over_the_bot_channel(join: Join) -> None:
     speakers = {"activeSpeakers": {"size": 4}, "volatileMessaging": True}
     ann, bob = join("bot", "ann", **speakers), join("bot", "bob", **speakers)
-    ann.microphone()
+    ann.run("() => client.localPeer.enableAudio({ customAudioStream: voice() })")
     bob.hears(ann)
     assert bob.event("active-speakers-change", "e.peerIds.length > 0")["dominantSpeaker"] == "ann"
     for peer in (ann, bob):

@@ -33,6 +33,7 @@ def test_a_role_given_by_the_host_counts_for_the_peer_and_ends_what_it_forbids(j
 
 def test_permissions_given_by_the_host_count_at_once(join: Join) -> None:
     ann, bob = join("acl", "ann"), join("acl", "bob", role="guest")
+    ann.knows(bob)
     acl = {**ann.look()["permissions"], "admin": False, "canSendData": False}
     ann.run("acl => client.room.getRemotePeerById('bob').updatePermissions(acl)", acl)
     bob.until("!s.permissions.canSendData")
@@ -77,7 +78,7 @@ def test_a_refused_produce_ends_and_the_next_one_works(join: Join) -> None:
     no_camera = {"type": "allowProduceSources", "value": {**CAMERA_ALLOWED, "cam": False}}
     ann.run(CONTROL, no_camera)
     bob.until("s.config.allowProduceSources.cam === false")
-    bob.camera()
+    bob.run("() => client.localPeer.enableVideo()")
     bob.until("s.frames.includes('roomClosedProducers') && s.labels.length === 0")
     assert bob.event("room-notification")["code"] == 4444
     bob.microphone()
@@ -138,6 +139,7 @@ def test_a_room_is_closed_for_all(join: Join) -> None:
 
 def test_who_leaves_or_closes_the_tab_is_gone_at_once(join: Join) -> None:
     ann, bob, eve = (join("leave", name) for name in ("ann", "bob", "eve"))
+    ann.knows(bob, eve)
     bob.run("() => client.leaveRoom()")
     ann.event("peer-left", "e.peerId === 'bob'")
     is_closed(bob, "LEFT")

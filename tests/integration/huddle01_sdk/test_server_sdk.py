@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from medianode.signalling.huddle01.wire.client_pb2 import ConnectRoom
 from tests.integration.huddle01_sdk.application import FOLDER, Application
+from tests.support.huddle01_client import RawPeer
 from tests.support.npm import integrity
 from tests.support.rtc_client import RtcClient
 from tests.support.running_node import start_node
@@ -202,3 +204,25 @@ def test_rooms_are_paged_through_the_sdk(standing: World) -> None:
         found += [room["roomId"] for room in page["rooms"]]
         cursor = page["nextCursor"]
     assert found == made
+
+
+def test_a_signalled_peer_is_told_with_its_client_and_hears_new_metadata(
+    standing: World, app: Application
+) -> None:
+    app.webhooks.clear()
+    room = standing.api("createRoom")["roomId"]
+    with RawPeer(standing.node, room, "cy") as peer:
+        peer.ask(connect_room=ConnectRoom(roomId=room))
+        peer.until("connectRoomResponse")
+        joined = app.heard("meeting:started", "peer:joined")[1]
+        assert (joined["id"], joined["role"], joined["version"]) == ("cy", "host", "core@2.6.4")
+        assert joined["geoData"] == {"region": "EU", "country": "IN"}
+        path = f"/huddle01/api/v2/sdk/rooms/metadata/{room}"
+        body = json.dumps({"metadata": ODD}).encode()
+        status, _, answer = standing.node.request(
+            "POST", path, body=body, X_API_Key=standing.key, Content_Type="application/json"
+        )
+        assert (status, json.loads(answer)["metadata"]) == (200, ODD)
+        assert json.loads(peer.until("roomMetadataUpdated").roomMetadataUpdated.metadata) == ODD
+    app.heard("peer:left", "meeting:ended")
+    assert standing.api("getRoomDetails", {"roomId": room})["metadata"] == ODD

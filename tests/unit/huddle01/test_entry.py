@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
-from medianode.rooms.roles import Role
+from medianode.errors import Draining, InternalError
+from medianode.rooms.roles import Role, permissions_of
+from medianode.rooms.tokens import permissions_to
 from medianode.signalling.huddle01 import session
-from medianode.signalling.huddle01.codes import Code
+from medianode.signalling.huddle01.codes import Code, code_of_end, code_of_error
 from medianode.signalling.huddle01.wire import client_pb2 as wire
 from tests.unit.conftest import AV
 from tests.unit.huddle01.scripted import Stage, acl
@@ -63,6 +66,23 @@ async def test_a_token_that_is_not_valid_is_refused_after_the_upgrade(stage: Sta
     assert await stage.connect("ann", token=old).ended() == Code.CONNECTION_EXPIRED
 
 
+async def test_a_token_needs_no_encoding_in_an_address(stage: Stage) -> None:
+    """The client puts it there as it is."""
+    token = stage.token(
+        "ann", metadata='{"a":"äöü+/=&?#"}', permissions=permissions_to(permissions_of("host"))
+    )
+    assert re.fullmatch(r"[A-Za-z0-9._~-]+", token)
+
+
+async def test_codes_are_those_that_make_a_client_forget_its_token() -> None:
+    """After 1001, 1011 or 1012 it would neither come back nor forget."""
+    assert all(4000 <= code < 5000 for code in Code)
+    assert all(
+        error is None or error in Code for error in map(code_of_error, (Draining("x"), InternalError("x")))
+    )
+    assert code_of_end("whatever") in Code
+
+
 async def test_another_room_than_the_tokens_is_refused(stage: Stage) -> None:
     client = stage.connect("ann")
     client.ask(wire.ConnectRoom(roomId="elsewhere"))
@@ -71,10 +91,12 @@ async def test_another_room_than_the_tokens_is_refused(stage: Stage) -> None:
 
 
 async def test_a_full_room_is_refused(stage: Stage) -> None:
-    await stage.joined("ann")
+    await stage.joined("recorder", Role.BOT)  # bots do not count
+    await stage.joined("ann", max_peers=1)
     late = stage.connect("bob", max_peers=1)
     late.ask(wire.ConnectRoom(roomId="r"))
     assert await late.ended() == Code.MAX_PEERS_REACHED
+    await stage.joined("bot2", Role.BOT, max_peers=1)
 
 
 async def test_a_stopping_node_drops_the_line_so_that_the_client_comes_back(stage: Stage) -> None:

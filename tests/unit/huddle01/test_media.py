@@ -3,6 +3,7 @@
 import pytest
 
 from medianode.errors import Conflict, LimitReached
+from medianode.rooms.attention import CROWD, LOWEST
 from medianode.rooms.roles import Role
 from medianode.sfu.commands import (
     CloseConsumer,
@@ -13,6 +14,7 @@ from medianode.sfu.commands import (
     PauseProducer,
     ResumeConsumer,
     ResumeProducer,
+    SetConsumerLayers,
 )
 from medianode.sfu.params import MediaKind
 from medianode.signalling.huddle01.wire import client_pb2 as wire
@@ -271,6 +273,30 @@ async def test_one_name_publishes_one_camera(stage: Stage) -> None:
     await ann.quiet(wire.ProduceResponse)  # its client has not asked for that
     ann.ask(wire.Produce(label="screen-share-video", kind="video", rtpParameters=rtp("video"), paused=False))
     await ann.until(wire.RoomClosedProducers)
+
+
+async def test_in_a_crowd_those_who_spoke_last_are_sent_in_full(stage: Stage) -> None:
+    bob = await stage.joined("bob")
+    await bob.transport("recv")
+    peers = [await stage.world.publish(f"p{n}") for n in range(CROWD + 1)]
+    cameras = {f"p{n}": p.source.producers[MediaKind.VIDEO].id for n, p in enumerate(peers)}
+    consumers = {
+        name: int((await bob.consume(name, str(number))).consumerId) for name, number in cameras.items()
+    }
+    await bob.quiet()
+    assert bounds(stage) == dict.fromkeys(consumers.values(), LOWEST)
+    for speaker in ("p0", "p1", "p2", "p3", "p4", "p2"):
+        stage.world.sfu.speak(peers[int(speaker[1])].source.producers[MediaKind.AUDIO].id)
+    await stage.world.settled()
+    free = {name for name, number in consumers.items() if bounds(stage)[number] is None}
+    assert free == {"p1", "p2", "p3", "p4"}
+    bob.ask(wire.CloseConsumer(consumerId=str(consumers["p9"])))
+    await bob.until(wire.CloseConsumerSuccess, consumerId=str(consumers["p9"]))
+    assert {number for number, bound in bounds(stage).items() if bound} == {consumers["p9"]}
+
+
+def bounds(stage: Stage) -> dict[int, object]:
+    return {c.consumer: c.layer for c in stage.world.sfu.commands if isinstance(c, SetConsumerLayers)}
 
 
 async def test_consumers_stop_while_the_room_forbids_it(stage: Stage) -> None:

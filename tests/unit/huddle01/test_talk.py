@@ -9,6 +9,7 @@ from medianode.sfu.commands import CreateDataProducer
 from medianode.sfu.events import AudioLevels, DataMessage
 from medianode.sfu.params import MediaKind
 from medianode.signalling.huddle01.wire import client_pb2 as wire
+from medianode.signalling.huddle01.wire import rtc_pb2 as rtc
 from tests.unit.conftest import AVD
 from tests.unit.huddle01.scripted import CHANNEL, Client, Stage, acl
 
@@ -164,6 +165,15 @@ async def test_the_bot_channel_is_the_only_one(stage: Stage, label: str) -> None
     ann = await stage.joined("ann")
     ann.ask(wire.ProduceData(transportId="1", sctpStreamParameters=CHANNEL, label=label))
     await ann.until(wire.Error)
+
+
+async def test_an_ordered_channel_that_gives_up_is_refused(stage: Stage) -> None:
+    ann = await stage.joined("ann")
+    info = await ann.transport("send")
+    await ann.transport("recv")
+    ordered = rtc.ProtoSctpStreamParameters(streamId=0, ordered=True, maxRetransmits=3)
+    ann.ask(wire.ProduceData(transportId=info.id, sctpStreamParameters=ordered, label="bot"))
+    assert "ordered" in (await ann.until(wire.Error)).error
 
 
 async def open_bot(client: Client) -> wire.ProduceDataResponse:

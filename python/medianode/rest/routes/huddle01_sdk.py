@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 
 from medianode.errors import InvalidArgument, NotFound
 from medianode.history.records import Page, Participant, RoomSession
-from medianode.ids import RoomName
+from medianode.ids import RoomName, is_name
 from medianode.rest.deps import Ours, Services
 from medianode.rest.huddle01_answers import (
     Cursor,
@@ -270,7 +270,7 @@ async def _known(ours: Services, name: str) -> tuple[str | None, bool]:
     room = ours.rooms.directory.find(RoomName(name))
     if room is not None:
         return room.metadata, room.locked
-    made = await ours.history.made_room(name)
+    made = await ours.history.made_room(name) if is_name(name) else None
     if made is None:
         raise _no_room()
     return made.metadata, made.locked

@@ -1,5 +1,6 @@
 """What members ask: each request to a call of the rooms, and its answer to messages. Changes no other session."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from google.protobuf.message import Message
@@ -120,6 +121,8 @@ class Requests:
         if request.label != BOT:
             raise Unsupported(f"the only data channel is {BOT}")
         stream, channel = convert.read_channel(BOT, request.protocol, request.sctpStreamParameters)
+        if channel.ordered:
+            raise InvalidArgument("a channel that gives up repeating cannot be ordered: clients refuse it")
         leg = await self._members.talk.open_bot(member, stream, channel)
         bot = member.bot
         if bot is None:
@@ -193,7 +196,8 @@ class Requests:
         return []
 
 
-def _control(request: wire.UpdateRoomControls):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _control(request: wire.UpdateRoomControls) -> Callable[[Controls], Controls]:
+    """Reads a change of the room's controls."""
     if request.WhichOneof("control") == "room_control":
         control = request.room_control
         if control.type not in _CONTROLS:

@@ -357,7 +357,7 @@ impl Worker {
         let slot = self.tables.peers.vacant_key() as u32;
         let limits = TransportLimits {
             tuples: limits.tuples_per_transport,
-            ssrcs: limits.ssrcs_per_transport,
+            ssrcs: limits.srtp_ssrcs_per_transport,
             data_channels: limits.data_channels_per_transport,
             data_bytes: limits.data_bytes_per_transport,
             consent_timeout: Duration::from_secs(limits.consent_timeout_s),

@@ -10,12 +10,13 @@ use medianode_engine::net::arena::ReceiveArena;
 use medianode_engine::net::gso::{Class, Destination, SendArena};
 use medianode_engine::net::udp::UdpSocket;
 use medianode_engine::{Command, Config, Engine, Event, Refusal, Reply};
+use medianode_sfu::feedback::Feedback;
 use medianode_sfu::params::{CodecParameters, Encoding, MediaKind, RtpParameters};
 use medianode_sfu::{ConsumerId, ProducerId, RouterId, TransportId};
 use medianode_webrtc::ice::ControllingAgent;
 use medianode_webrtc::ice::tcp::Deframer;
 use medianode_webrtc::params::{DtlsParameters, DtlsRole, IceParameters, Protocol, SctpParameters};
-use medianode_webrtc::{Certificate, DtlsContext, Received, SecureEvent, SecureTransport};
+use medianode_webrtc::{Certificate, DtlsContext, Received, SecureEvent, SecureTransport, rtcp};
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -260,7 +261,7 @@ pub struct Client {
     server: SocketAddr,
     /// Decrypted RTP packets, in order of arrival.
     pub packets: Vec<Vec<u8>>,
-    pub compounds: usize,
+    pub feedback: Vec<Feedback>,
     pub events: Vec<SecureEvent>,
     /// Datagrams received at all.
     pub datagrams: usize,
@@ -301,7 +302,7 @@ impl Client {
             wire,
             server,
             packets: Vec::new(),
-            compounds: 0,
+            feedback: Vec::new(),
             events: Vec::new(),
             datagrams: 0,
         }
@@ -345,7 +346,7 @@ impl Client {
             }
             match self.secure.handle_datagram(now, &mut datagram) {
                 Received::Rtp(packet) => self.packets.push(packet.to_vec()),
-                Received::Rtcp(_) => self.compounds += 1,
+                Received::Rtcp(compound) => self.feedback.extend(rtcp::read(compound).unwrap()),
                 Received::None => {}
             }
         }
@@ -452,7 +453,7 @@ impl Client {
 pub fn run_all(
     clients: &mut [&mut Client],
     what: &str,
-    mut done: impl FnMut(&[&mut Client]) -> bool,
+    mut done: impl FnMut(&mut [&mut Client]) -> bool,
 ) {
     let deadline = Instant::now() + PATIENCE;
     while !done(clients) {
