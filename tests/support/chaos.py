@@ -64,6 +64,7 @@ class Chaos:
         self.signer = LocalSigner(KEY)
         self.contract = ""
         self._process: asyncio.subprocess.Process | None = None
+        self._stolen_at = -1 << 30
 
     async def run(self) -> Tally:
         started = time.monotonic()
@@ -146,7 +147,12 @@ class Chaos:
         return True
 
     def _reorg(self) -> bool:
-        """Takes back the newest blocks; their transactions are gone from the pool too."""
+        """Takes back the newest blocks; their transactions are gone from the pool too.
+
+        Not a block with a stolen nonce: its transaction would be gone for good, and nothing stolen.
+        """
+        if self.chain.height - self._stolen_at <= REORG_DEPTH:
+            return False
         self.chain.rpc("anvil_reorg", REORG_DEPTH, [])
         self.tally.reorgs += 1
         return True
@@ -165,6 +171,7 @@ class Chaos:
         self.chain.mine(1)
         self.tally.foreign += 1
         self.tally.foreign_nonces.append(on_chain)
+        self._stolen_at = self.chain.height
         return True
 
     def _signed_nonces(self) -> set[int]:

@@ -103,6 +103,7 @@ def settings_from(
     log_format: str | None = None,
     log_level: str | None = None,
     wallet: Mapping[str, object] | None = None,
+    chain: Mapping[str, object] | None = None,
 ) -> NodeSettings:
     """Reads the settings with these flags on top."""
     flags = {
@@ -117,6 +118,12 @@ def settings_from(
         "workers": workers,
         "log_format": log_format,
         "log_level": log_level,
-        "wallet": {name: value for name, value in (wallet or {}).items() if value is not None} or None,
+        "wallet": _given(wallet),
+        "chain": _given(chain),
     }
     return load(flags, config)
+
+
+def _given(flags: Mapping[str, object] | None) -> dict[str, object] | None:
+    """Leaves out what was not given, so that the file and the environment count."""
+    return {name: value for name, value in (flags or {}).items() if value not in (None, [])} or None

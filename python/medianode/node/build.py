@@ -15,6 +15,7 @@ from medianode.ids import IdSource
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.node.addresses import announced_ips, is_loopback
+from medianode.node.chain import NodeChain, node_policy
 from medianode.node.key import key_choice
 from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
@@ -124,7 +125,10 @@ async def running_node(
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
     choice = key_choice(settings)
-    node_key = NodeKey(choice, ledger_folder(choice, settings.data_dir), clock)
+    node_key = NodeKey(
+        choice, ledger_folder(choice, settings.data_dir), clock, policy=lambda: node_policy(settings)
+    )
+    chain = NodeChain(settings, node_key, clock) if settings.chain.rpc else None
 
     core = core_factory(engine_config(settings, announced))
     try:
@@ -140,12 +144,14 @@ async def running_node(
             mint=mint,
             keys=keys,
             ice_servers=_ice_servers(settings),
-            wallet=WalletView(node_key),
+            wallet=WalletView(node_key, chain),
         )
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
         pump = asyncio.create_task(directory.run(), name="room events")
-        opening = asyncio.create_task(node_key.run(), name="wallet key")
+        wallet = [asyncio.create_task(node_key.run(), name="wallet key")]
+        if chain is not None:
+            wallet.append(asyncio.create_task(chain.run(), name="wallet chain"))
         try:
             await http.start()
             node = Node(settings, services, http, core.media_ports, announced, first_key)
@@ -158,9 +164,9 @@ async def running_node(
             directory.end_all("the node is stopping")
             await core.sfu.close()
             await asyncio.wait([pump], timeout=1)
-            pump.cancel()
-            opening.cancel()
-            await asyncio.gather(pump, opening, return_exceptions=True)
+            for task in (pump, *wallet):
+                task.cancel()
+            await asyncio.gather(pump, *wallet, return_exceptions=True)
     finally:
         await core.sfu.close()
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from medianode.errors import InvalidArgument
+from medianode.settings.chain import ChainSettings
 from medianode.settings.wallet import WalletSettings
 
 CONFIG_ENV = "MEDIANODE_CONFIG"
@@ -121,6 +122,7 @@ class NodeSettings(BaseSettings):
     rooms: RoomSettings = RoomSettings()
     limits: HttpSettings = HttpSettings()
     wallet: WalletSettings = WalletSettings()
+    chain: ChainSettings = ChainSettings()
 
     @classmethod
     def settings_customise_sources(

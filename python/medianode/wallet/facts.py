@@ -62,6 +62,8 @@ class ChainFacts:
     pending: int = 0
     oldest_pending_s: float = 0.0
     endpoints: tuple[EndpointHealth, ...] = ()
+    alarms: tuple[str, ...] = ()
+    """What an operator must look at, by name; the log says more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,116 @@
+"""``medianode devnet``: a network on this machine, to try things on."""
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medianode import log
+from medianode.cli import options
+from medianode.cli.options import settings_from
+from medianode.clock import SystemClock
+
+if TYPE_CHECKING:
+    from medianode.devnet.chain import DevChain
+
+app = typer.Typer(
+    help="A network on this machine, to try things on.", no_args_is_help=True, rich_markup_mode=None
+)
+PORT = 8545
+AnvilPath = Annotated[
+    Path | None, typer.Option("--anvil", envvar="MEDIANODE_ANVIL", help="Anvil's program; default: found.")
+]
+
+
+@app.callback()
+def _quiet() -> None:
+    """A network on this machine, to try things on."""
+    log.configure("text", "warning")
+
+
+@app.command("chain")
+def chain(
+    data_dir: options.DataDir = None,
+    config: options.Config = None,
+    port: Annotated[int, typer.Option("--port", help="Port on 127.0.0.1; 0: any free one.")] = PORT,
+    anvil: AnvilPath = None,
+    json_line: options.Json = False,
+) -> None:
+    """Runs a chain (Anvil) with the contracts, keys and funds, until it is told to stop; goes on where it was."""
+    from medianode.devnet.anvil import find
+    from medianode.devnet.chain import devnet_folder, running_chain
+
+    settings = settings_from(config, data_dir)
+    binary = find(anvil, devnet_folder(settings.data_dir))
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with running_chain(binary, settings.data_dir, port, SystemClock()) as running:
+            print(json.dumps(_facts(running)) if json_line else _text(running), flush=True)
+            await stop.wait()
+
+    asyncio.run(run())
+
+
+@app.command("fund")
+def fund(
+    address: Annotated[str, typer.Argument(help="The account that is to get ether and tokens.")],
+    data_dir: options.DataDir = None,
+    config: options.Config = None,
+    rpc: Annotated[str, typer.Option("--rpc", help="The chain.")] = f"http://127.0.0.1:{PORT}",
+) -> None:
+    """Gives an account ether and tokens of the chain that runs here."""
+    from medianode.devnet import chain as devnet
+    from medianode.devnet.deploy import Deployer
+    from medianode.wallet.actions.deployment import FILE, Deployment
+    from medianode.wallet.chain.provider import ProviderConfig, open_provider
+    from medianode.wallet.typed.values import checksum
+
+    deployment = Deployment.load(settings_from(config, data_dir).data_dir / FILE)
+
+    async def run() -> None:
+        async with open_provider(ProviderConfig((rpc,), deployment.chain_id), SystemClock()) as provider:
+            await devnet.fund(Deployer(provider), deployment, checksum(address))
+
+    asyncio.run(run())
+
+
+def _facts(running: "DevChain") -> dict[str, object]:
+    return {
+        "event": "ready",
+        "chain_id": running.deployment.chain_id,
+        "rpc": running.anvil.rpc,
+        "ws": running.anvil.ws,
+        "resumed": running.anvil.resumed,
+        "deployment": str(running.manifest),
+        "contracts": running.deployment.addresses,
+        "accounts": running.addresses,
+        "keystores": {role: str(path) for role, path in running.keys.items()},
+        "password_files": {role: str(path.with_suffix(".password")) for role, path in running.keys.items()},
+    }
+
+
+def _text(running: "DevChain") -> str:
+    lines = [
+        f"chain {running.deployment.chain_id} is ready" + (" again" if running.anvil.resumed else ""),
+        "",
+        f"  RPC        {running.anvil.rpc}",
+        f"  WebSocket  {running.anvil.ws}",
+        f"  manifest   {running.manifest}",
+    ]
+    lines += [f"  {name:<13} {address}" for name, address in running.deployment.addresses.items()]
+    lines += [f"  {role:<13} {address}" for role, address in running.addresses.items()]
+    lines += [
+        "",
+        *(
+            f"  {role}'s key: {path}, its password: {path.with_suffix('.password').name}"
+            for role, path in running.keys.items()
+        ),
+        "  another account: medianode devnet fund ADDRESS",
+    ]
+    return "\n".join(lines)
