@@ -11,15 +11,20 @@ import typer
 from medianode import log
 from medianode.cli import options
 from medianode.cli.options import settings_from
+from medianode.cli.token import seconds
 from medianode.clock import SystemClock
+from medianode.wallet.chain.provider import ProviderConfig, open_provider
 
 if TYPE_CHECKING:
     from medianode.devnet.chain import DevChain
+    from medianode.wallet.actions.deployment import Deployment
 
 app = typer.Typer(
     help="A network on this machine, to try things on.", no_args_is_help=True, rich_markup_mode=None
 )
 PORT = 8545
+LOCAL = f"http://127.0.0.1:{PORT}"
+Rpc = Annotated[str, typer.Option("--rpc", metavar="URL", help="The chain.")]
 AnvilPath = Annotated[
     Path | None, typer.Option("--anvil", envvar="MEDIANODE_ANVIL", help="Anvil's program; default: found.")
 ]
@@ -62,22 +67,45 @@ def fund(
     address: Annotated[str, typer.Argument(help="The account that is to get ether and tokens.")],
     data_dir: options.DataDir = None,
     config: options.Config = None,
-    rpc: Annotated[str, typer.Option("--rpc", help="The chain.")] = f"http://127.0.0.1:{PORT}",
+    rpc: Rpc = LOCAL,
 ) -> None:
     """Gives an account ether and tokens of the chain that runs here."""
     from medianode.devnet import chain as devnet
     from medianode.devnet.deploy import Deployer
-    from medianode.wallet.actions.deployment import FILE, Deployment
-    from medianode.wallet.chain.provider import ProviderConfig, open_provider
     from medianode.wallet.typed.values import checksum
 
-    deployment = Deployment.load(settings_from(config, data_dir).data_dir / FILE)
+    deployment = _deployment(data_dir, config)
 
     async def run() -> None:
         async with open_provider(ProviderConfig((rpc,), deployment.chain_id), SystemClock()) as provider:
             await devnet.fund(Deployer(provider), deployment, checksum(address))
 
     asyncio.run(run())
+
+
+@app.command("advance")
+def advance(
+    time: Annotated[str, typer.Argument(metavar="TIME", help="How much time passes: 90s, 30m, 4h, 7d.")],
+    data_dir: options.DataDir = None,
+    config: options.Config = None,
+    rpc: Rpc = LOCAL,
+) -> None:
+    """Lets time pass on the chain that runs here, for what takes days elsewhere."""
+    from medianode.devnet import chain as devnet
+
+    deployment = _deployment(data_dir, config)
+
+    async def run() -> None:
+        async with open_provider(ProviderConfig((rpc,), deployment.chain_id), SystemClock()) as provider:
+            await devnet.advance(provider, int(seconds(time)))
+
+    asyncio.run(run())
+
+
+def _deployment(data_dir: Path | None, config: Path | None) -> "Deployment":
+    from medianode.wallet.actions.deployment import FILE, Deployment
+
+    return Deployment.load(settings_from(config, data_dir).data_dir / FILE)
 
 
 def _facts(running: "DevChain") -> dict[str, object]:

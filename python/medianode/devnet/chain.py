@@ -12,6 +12,7 @@ from medianode.devnet.anvil import Anvil, running_anvil
 from medianode.devnet.deploy import TOKEN, Deployer, Rules
 from medianode.errors import InvalidArgument
 from medianode.wallet.actions.deployment import FILE, Deployment
+from medianode.wallet.chain.provider import Provider
 from medianode.wallet.keys import keystore
 from medianode.wallet.keys.choice import KEYSTORE
 from medianode.wallet.keys.choice import folder as wallet_folder
@@ -75,6 +76,12 @@ async def fund(deployer: Deployer, deployment: Deployment, address: str) -> None
         raise InvalidArgument(f"chain {deployment.chain_id} is no chain of a developer")
     await deployer.give_ether(address, FUNDS_WEI)
     await deployer.give_tokens(deployment.token, address, FUNDS_TOKENS)
+
+
+async def advance(provider: Provider, seconds: int) -> None:
+    """Lets time pass on the chain."""
+    await provider.any("evm_increaseTime", [seconds])
+    await provider.any("evm_mine", [])
 
 
 def _address_of(path: Path) -> str:

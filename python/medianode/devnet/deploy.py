@@ -22,13 +22,13 @@ RECEIPT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The parameters of the contracts: short times, so that a developer sees what takes weeks elsewhere. Seconds, tokens."""
+    """The parameters of the contracts, in seconds and tokens: as short as they allow. Time can be made to pass on such a chain."""
 
     change_delay: int = 60
     signer_rest: int = 60
     minimum_bond: int = 100 * TOKEN
-    unbonding_time: int = 120
-    evidence_age: int = 60
+    unbonding_time: int = 7 * 86_400
+    evidence_age: int = 86_400
     appeal_window: int = 60
     jail_time: int = 60
     offence_cap_bps: int = 1000
