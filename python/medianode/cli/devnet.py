@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +14,11 @@ from medianode.cli import options
 from medianode.cli.options import settings_from
 from medianode.cli.token import seconds
 from medianode.clock import SystemClock
-from medianode.wallet.chain.provider import ProviderConfig, open_provider
 
 if TYPE_CHECKING:
     from medianode.devnet.chain import DevChain
     from medianode.wallet.actions.deployment import Deployment
+    from medianode.wallet.chain.provider import Provider
 
 app = typer.Typer(
     help="A network on this machine, to try things on.", no_args_is_help=True, rich_markup_mode=None
@@ -76,11 +77,10 @@ def fund(
 
     deployment = _deployment(data_dir, config)
 
-    async def run() -> None:
-        async with open_provider(ProviderConfig((rpc,), deployment.chain_id), SystemClock()) as provider:
-            await devnet.fund(Deployer(provider), deployment, checksum(address))
+    async def work(provider: "Provider") -> None:
+        await devnet.fund(Deployer(provider), deployment, checksum(address))
 
-    asyncio.run(run())
+    _ask(rpc, deployment.chain_id, work)
 
 
 @app.command("advance")
@@ -93,19 +93,26 @@ def advance(
     """Lets time pass on the chain that runs here, for what takes days elsewhere."""
     from medianode.devnet import chain as devnet
 
-    deployment = _deployment(data_dir, config)
+    async def work(provider: "Provider") -> None:
+        await devnet.advance(provider, int(seconds(time)))
 
-    async def run() -> None:
-        async with open_provider(ProviderConfig((rpc,), deployment.chain_id), SystemClock()) as provider:
-            await devnet.advance(provider, int(seconds(time)))
-
-    asyncio.run(run())
+    _ask(rpc, _deployment(data_dir, config).chain_id, work)
 
 
 def _deployment(data_dir: Path | None, config: Path | None) -> "Deployment":
     from medianode.wallet.actions.deployment import FILE, Deployment
 
     return Deployment.load(settings_from(config, data_dir).data_dir / FILE)
+
+
+def _ask(rpc: str, chain_id: int, work: Callable[["Provider"], Awaitable[None]]) -> None:
+    from medianode.wallet.chain.provider import ProviderConfig, open_provider
+
+    async def run() -> None:
+        async with open_provider(ProviderConfig((rpc,), chain_id), SystemClock()) as provider:
+            await work(provider)
+
+    asyncio.run(run())
 
 
 def _facts(running: "DevChain") -> dict[str, object]:

@@ -27,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 TOKEN_DECIMALS = 18
+TOKEN = 10**18
 REGION_CHARACTERS = 8
 
 Endpoint = Annotated[str, typer.Option("--endpoint", help="Where the node answers: https:// or wss://.")]
@@ -365,4 +366,4 @@ def _units(text: str) -> int:
     whole, _, part = text.strip().partition(".")
     if not (whole + part).isascii() or not (whole + part).isdigit() or len(part) > TOKEN_DECIMALS:
         raise InvalidArgument(f"{text!r} is no amount of tokens; write 100 or 2.5")
-    return int(whole or "0") * 10**TOKEN_DECIMALS + int(part.ljust(TOKEN_DECIMALS, "0"))
+    return int(whole or "0") * TOKEN + int(part.ljust(TOKEN_DECIMALS, "0"))
