@@ -92,6 +92,6 @@ def test_a_locked_wallet_stops_no_call(tmp_path: Path) -> None:
         assert node.request("GET", "/readyz")[0] == 200
         assert "wrong password" in "".join(node.log)
         assert "something else" not in "".join(node.log)
-        assert wallet(node) == {"state": "locked", "address": None, "chain": None}
+        assert wallet(node) == {"state": "locked", "address": None, "last_report": None, "chain": None}
     finally:
         assert node.stop() == 0

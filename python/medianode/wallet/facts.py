@@ -55,7 +55,6 @@ class ChainFacts:
     registry: str | None = None
     registration: Registration | None = None
     stake: Stake | None = None
-    last_report: LastReport | None = None
     balance_wei: int | None = None
     actions_left: int | None = None
     """How many transactions the balance pays for at the present price."""
@@ -77,6 +76,7 @@ class WalletFacts:
     """Why the key is locked, and what to do."""
     signatures: dict[str, int] = field(default_factory=dict)
     """Lines of the audit log by event: permitted, refused, failed."""
+    last_report: LastReport | None = None
     chain: ChainFacts | None = None
     """None while no endpoint is set."""
 

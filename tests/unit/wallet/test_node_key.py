@@ -21,7 +21,9 @@ from medianode.wallet.keys.choice import InFile, InToken, KeyChoice, Remote, bes
 from medianode.wallet.keys.keystore import MIN_SCRYPT_N, Keystore
 from medianode.wallet.keys.node_key import NodeKey
 from medianode.wallet.keys.password import PasswordSources
+from medianode.wallet.keys.policy import Policy
 from medianode.wallet.keys.signer import sign
+from medianode.wallet.typed.messages import QosReport
 from tests.support import signed
 from tests.unit.conftest import FakeClock, World
 
@@ -39,11 +41,11 @@ async def test_the_first_start_makes_a_key_and_the_next_one_opens_it(tmp_path: P
     first = node_key(choice(tmp_path), tmp_path)
     assert first.facts() == WalletFacts("opening", None)
     waiting = asyncio.create_task(first.signer())
-    await first.run()
+    await first.open()
     address = (await waiting).address
     assert first.facts().state == "ready"
     again = node_key(choice(tmp_path), tmp_path)
-    await again.run()
+    await again.open()
     assert again.facts().address == address
     await sign(await again.signer(), signed.auth(signer=address))
     with pytest.raises(PermissionDenied):
@@ -51,17 +53,36 @@ async def test_the_first_start_makes_a_key_and_the_next_one_opens_it(tmp_path: P
     assert again.facts().signatures == {"permitted": 1, "refused": 1}
 
 
+async def test_the_last_report_is_known_also_to_the_next_start(tmp_path: Path) -> None:
+    domain = signed.report().domain
+    where = choice(tmp_path)
+
+    def key() -> NodeKey:
+        return NodeKey(
+            where, tmp_path / "wallet", FakeClock(), lambda: Policy(frozenset({(QosReport, domain)}))
+        )
+
+    first = key()
+    await first.open()
+    await sign(await first.signer(), signed.report(epoch=2**63))
+    wanted = LastReport(2**63, "0x" + signed.report(epoch=2**63).digest().hex(), 1_000_000.0)
+    assert first.facts().last_report == wanted
+    again = key()
+    await again.open()
+    assert again.facts().last_report == wanted
+
+
 async def test_two_first_starts_at_once_agree(tmp_path: Path) -> None:
     keys = [node_key(choice(tmp_path), tmp_path) for _ in range(2)]
-    await asyncio.gather(*(key.run() for key in keys))
+    await asyncio.gather(*(key.open() for key in keys))
     assert {key.facts().address for key in keys} == {Keystore.read(choice(tmp_path).path).address}
 
 
 async def test_a_wrong_password_locks_the_wallet_and_nothing_else(tmp_path: Path) -> None:
-    await node_key(choice(tmp_path), tmp_path).run()
+    await node_key(choice(tmp_path), tmp_path).open()
     beside(choice(tmp_path).path).write_text("something else")
     key = node_key(choice(tmp_path), tmp_path)
-    await key.run()
+    await key.open()
     facts = key.facts()
     assert (facts.state, facts.address) == ("locked", None)
     assert facts.problem is not None
@@ -72,7 +93,7 @@ async def test_a_wrong_password_locks_the_wallet_and_nothing_else(tmp_path: Path
 
 async def test_a_signer_that_is_away_locks_the_wallet(tmp_path: Path) -> None:
     key = node_key(Remote("http://127.0.0.1:1/", signed.SIGNER.address), tmp_path)
-    await key.run()
+    await key.open()
     assert key.facts().state == "locked"
 
 
@@ -125,7 +146,6 @@ FACTS = ChainFacts(
         2**200, "active", signed.OTHER.address, signed.TOKEN, "https://n.example", "eu-w", 3, 1
     ),
     stake=Stake(10**24, 0),
-    last_report=LastReport(7, "0x" + "00" * 32, 1.5),
     balance_wei=10**18,
     actions_left=12,
     pending=2,
@@ -141,7 +161,8 @@ class Chain:
 
 async def test_the_public_part_needs_no_credential_and_is_no_more_than_public(world: World) -> None:
     shown = (await world.http.get("/api/v1/wallet")).json()
-    assert shown == {"state": "ready", "address": world.services.wallet.facts().address, "chain": None}
+    address = world.services.wallet.facts().address
+    assert shown == {"state": "ready", "address": address, "last_report": None, "chain": None}
 
 
 async def test_the_chains_part(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,8 +171,7 @@ async def test_the_chains_part(world: World, monkeypatch: pytest.MonkeyPatch) ->
     chain = (await world.http.get("/api/v1/wallet")).json()["chain"]
     assert chain["registration"]["node_id"] == str(2**200)
     assert chain["stake"] == {"bonded": str(10**24), "unbonding": "0"}
-    assert chain["last_report"] == {"epoch": 7, "digest": "0x" + "00" * 32, "at": 1.5}
-    assert set(chain) == {"chain_id", "registry", "registration", "stake", "last_report"}
+    assert set(chain) == {"chain_id", "registry", "registration", "stake"}
     lines = (await world.http.get("/metrics")).text.splitlines()
     for line in (
         "medianode_wallet_ready 1",
