@@ -15,7 +15,7 @@ from medianode.cli.chain import EXIT_NOT_DONE, ChainOptions, OwnerOptions, Sessi
 from medianode.cli.files import read_text
 from medianode.cli.key import KeyOptions
 from medianode.cli.options import DryRun, expanded
-from medianode.errors import InvalidArgument, MedianodeError, PermissionDenied
+from medianode.errors import Conflict, InvalidArgument, MedianodeError, PermissionDenied
 
 if TYPE_CHECKING:
     from medianode.wallet.actions.epoch import Epoch
@@ -160,7 +160,7 @@ def verify(which: KeyOptions, chain: ChainOptions, file: EpochFile, previous: Pr
         found = epochs.read(read_text(file))
         if previous is not None:
             epochs.check_follows(found, epochs.read(read_text(previous)))
-    except InvalidArgument as error:
+    except (InvalidArgument, Conflict) as error:
         print(f"medianode: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_NOT_DONE) from None
     if not chain.rpc:
