@@ -1,53 +1,21 @@
 """``medianode wallet`` as a person calls it: what it prints, what it refuses, and with which status."""
 
-import io
 import json
-import logging
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import structlog
 from eth_account import Account
 
-from medianode.cli import main
-from tests.support import signed
+from tests.support import command, signed
+from tests.support.command import Done
 from tests.support.signed import KEY, SIGNER
 
 PASSWORD = "correct horse battery staple"
 NONCE = "0x" + "07" * 32
 
 
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-Call = Callable[..., Done]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch) -> Iterator[Call]:
-    """Runs a command in this process: a process of its own takes a second to import."""
-    monkeypatch.setenv("MEDIANODE_WALLET__SCRYPT_N", str(1 << 17))
-    before, handlers, level = structlog.get_config(), logging.root.handlers[:], logging.root.level
-
-    def run(*words: str, stdin: str = "") -> Done:
-        out, err = io.StringIO(), io.StringIO()
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-            main(["wallet", *words])
-        return Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
-
-    yield run
-    structlog.configure(**before)
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+def call(*words: str, stdin: str = "") -> Done:
+    return command.call("wallet", *words, stdin=stdin)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +34,7 @@ def on(folder: Path) -> tuple[str, str]:
     return "--data-dir", str(folder)
 
 
-def test_a_key_is_made_once_and_shown(call: Call, tmp_path: Path) -> None:
+def test_a_key_is_made_once_and_shown(tmp_path: Path) -> None:
     made = json.loads(call("new", *on(tmp_path), "--json").stdout)
     assert Path(made["keystore"]).stat().st_mode & 0o777 == 0o600
     again = call("new", *on(tmp_path))
@@ -84,7 +52,7 @@ def test_a_key_is_made_once_and_shown(call: Call, tmp_path: Path) -> None:
     )
 
 
-def test_a_key_is_imported_from_standard_input(call: Call, tmp_path: Path) -> None:
+def test_a_key_is_imported_from_standard_input(tmp_path: Path) -> None:
     password = tmp_path / "secret"
     password.write_text(PASSWORD)
     password.chmod(0o600)
@@ -95,7 +63,7 @@ def test_a_key_is_imported_from_standard_input(call: Call, tmp_path: Path) -> No
     assert "5eed" not in wrong.stderr
 
 
-def test_a_wrong_password_leaves_no_trace(call: Call, home: Path, tmp_path: Path) -> None:
+def test_a_wrong_password_leaves_no_trace(home: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.write_text("something else entirely")
     wrong.chmod(0o600)
@@ -105,11 +73,11 @@ def test_a_wrong_password_leaves_no_trace(call: Call, home: Path, tmp_path: Path
     assert done.stdout == ""
 
 
-def test_a_missing_key_is_told_with_its_mend(call: Call, tmp_path: Path) -> None:
+def test_a_missing_key_is_told_with_its_mend(tmp_path: Path) -> None:
     assert "medianode wallet new" in call("show", *on(tmp_path)).stderr
 
 
-def test_a_challenge_is_answered_and_checked(call: Call, home: Path) -> None:
+def test_a_challenge_is_answered_and_checked(home: Path) -> None:
     words = ("auth", "--audience", "orchestrator.example", "--nonce", NONCE, *on(home))
     planned = json.loads(call(*words, "--dry-run").stdout)
     assert planned["primaryType"] == "Auth"
@@ -126,13 +94,13 @@ def test_a_challenge_is_answered_and_checked(call: Call, home: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{}", "nonsense"])
-def test_what_is_no_message_is_refused(call: Call, text: str) -> None:
+def test_what_is_no_message_is_refused(text: str) -> None:
     done = call("verify", "-", "--json", stdin=text)
     assert done.returncode == 1
     assert json.loads(done.stdout)["ok"] is False
 
 
-def test_signing_in(call: Call, home: Path) -> None:
+def test_signing_in(home: Path) -> None:
     text = signed.sign_in_text().text()
     domain = "node.example:8080"
     elsewhere = call("sign-in", "-", "--domain", "evil.example", *on(home), stdin=text)
@@ -147,7 +115,7 @@ def test_signing_in(call: Call, home: Path) -> None:
     assert "nonce" in json.loads(replayed.stdout)["reason"]
 
 
-def test_an_owner_signs_in_with_a_key_that_is_not_the_nodes(call: Call, home: Path, tmp_path: Path) -> None:
+def test_an_owner_signs_in_with_a_key_that_is_not_the_nodes(home: Path, tmp_path: Path) -> None:
     text = signed.sign_in_text().text()
     keystore, password = home / "wallet" / "key.json", home / "wallet" / "password"
     owner = ("--owner-keystore", str(keystore), "--owner-password-file", str(password))
