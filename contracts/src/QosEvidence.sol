@@ -40,25 +40,8 @@ abstract contract QosEvidence is EIP712 {
 
     /// @notice The digest that a node signs.
     function reportDigest(QosReport calldata report) public view returns (bytes32) {
-        return _hashTypedDataV4(
-            keccak256(
-                abi.encode(
-                    QOS_REPORT_TYPEHASH,
-                    report.nodeId,
-                    report.epoch,
-                    report.seq,
-                    report.start,
-                    report.end,
-                    report.bytesRelayed,
-                    report.participantMs,
-                    report.sessions,
-                    report.lossPpm,
-                    report.rttP95Us,
-                    report.sessionsRoot,
-                    report.prevDigest
-                )
-            )
-        );
+        // All fields are of one word, so the struct's ABI encoding is its EIP-712 encoding.
+        return _hashTypedDataV4(keccak256(abi.encode(QOS_REPORT_TYPEHASH, report)));
     }
 
     /// Passes when both are reports of one node for one epoch, differ, and were signed by its keys of that time.

@@ -104,6 +104,11 @@ class NetworkUnavailable(DependencyError):
 class ChainUnavailable(DependencyError):
     """No endpoint of the chain answers, or too few agree; what waits for the chain goes on waiting."""
 
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        """Takes the text and the seconds after which trying again makes sense."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class InternalError(MedianodeError):
     """Our bug."""

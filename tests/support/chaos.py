@@ -64,6 +64,7 @@ class Chaos:
         self.signer = LocalSigner(KEY)
         self.contract = ""
         self._process: asyncio.subprocess.Process | None = None
+        self._stolen_at = -1 << 30
 
     async def run(self) -> Tally:
         started = time.monotonic()
@@ -146,7 +147,12 @@ class Chaos:
         return True
 
     def _reorg(self) -> bool:
-        """Takes back the newest blocks; their transactions are gone from the pool too."""
+        """Takes back the newest blocks; their transactions are gone from the pool too.
+
+        Not a block with a stolen nonce: its transaction would be gone for good, and nothing stolen.
+        """
+        if self.chain.height - self._stolen_at <= REORG_DEPTH:
+            return False
         self.chain.rpc("anvil_reorg", REORG_DEPTH, [])
         self.tally.reorgs += 1
         return True
@@ -157,7 +163,7 @@ class Chaos:
         if on_chain not in self._signed_nonces():
             return False
         self.chain.drop_all()
-        raw = _foreign(self.chain.chain_id, on_chain, self.signer)
+        raw = foreign_transaction(self.chain.chain_id, on_chain, self.signer)
         try:
             self.chain.rpc("eth_sendRawTransaction", "0x" + raw.hex())
         except Refused:
@@ -165,6 +171,7 @@ class Chaos:
         self.chain.mine(1)
         self.tally.foreign += 1
         self.tally.foreign_nonces.append(on_chain)
+        self._stolen_at = self.chain.height
         return True
 
     def _signed_nonces(self) -> set[int]:
@@ -183,12 +190,13 @@ class Chaos:
         assert not any(count > 1 for count in counts), [i for i, count in enumerate(counts) if count > 1]
 
 
-def _foreign(chain_id: int, nonce: int, signer: LocalSigner) -> bytes:
+def foreign_transaction(chain_id: int, nonce: int, signer: LocalSigner) -> bytes:
+    """Makes what another holder of the key would send."""
     request = TransactionRequest(chain_id, nonce, "0x" + "ee" * 20, 1, b"", 21_000, 90 * GWEI, 50 * GWEI)
-    return request.encode(asyncio_run(sign(signer, request)))
+    return request.encode(_driven(sign(signer, request)))
 
 
-def asyncio_run(coroutine: Any) -> bytes:
+def _driven(coroutine: Any) -> bytes:
     """Drives a coroutine that never waits."""
     try:
         coroutine.send(None)

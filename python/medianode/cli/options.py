@@ -128,7 +128,12 @@ def settings_from(
     config: Path | None = None,
     data_dir: Path | None = None,
     wallet: Mapping[str, object] | None = None,
+    chain: Mapping[str, object] | None = None,
 ) -> NodeSettings:
     """Reads the settings for a command that needs to know where the data and the keys are."""
-    keys = {name: value for name, value in (wallet or {}).items() if value is not None}
-    return load({"data_dir": data_dir, "wallet": keys or None}, config)
+    return load({"data_dir": data_dir, "wallet": _given(wallet), "chain": _given(chain)}, config)
+
+
+def _given(flags: Mapping[str, object] | None) -> dict[str, object] | None:
+    """Leaves out what was not given, so that the file and the environment count."""
+    return {name: value for name, value in (flags or {}).items() if value not in (None, [])} or None

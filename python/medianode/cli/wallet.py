@@ -1,6 +1,7 @@
 """``medianode wallet``: the node's key, what it signs, and whether a signature is good.
 
-Exit status: 0 done, 1 a signature is not good (``verify``, ``verify-sign-in``), 2 refused or wrongly called.
+Exit status: 0 done, 1 a signature is not good (``verify``, ``verify-sign-in``), 2 refused or wrongly called, 3
+the chain cannot be asked.
 """
 
 import asyncio
@@ -8,17 +9,21 @@ import getpass
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from medianode import log
 from medianode.cli import options
+from medianode.cli.chain import Rpc
 from medianode.cli.key import Key, KeyOptions
 from medianode.cli.options import expanded
+from medianode.cli.wallet_chain import follow, status
 from medianode.clock import SystemClock
-from medianode.errors import InvalidArgument, MedianodeError
+from medianode.errors import InvalidArgument, RequestError
 from medianode.wallet.keys.choice import InFile, InToken
 
 EXIT_CHECK_FAILED = 1
@@ -29,6 +34,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command("status")(expanded(status))
+app.command("follow")(expanded(follow))
 Input = Annotated[str, typer.Argument(metavar="FILE|-", help="A file; - reads standard input.")]
 
 
@@ -144,22 +151,28 @@ def sign_in(
 
 
 @app.command("verify")
-def verify(message_file: Input, json_document: options.Json = False) -> None:
-    """Names the signer of a signed message (JSON), or why it is refused (exit status 1)."""
+def verify(
+    message_file: Input,
+    signer: Annotated[
+        str | None, typer.Option("--signer", help="Who must have signed; default: whom the message names.")
+    ] = None,
+    rpc: Rpc = None,
+    json_document: options.Json = False,
+) -> None:
+    """Names the signer of a signed message (JSON), or why it is refused (exit status 1). With --rpc it may be a contract."""
     from medianode.wallet.typed.document import SignedMessage
+    from medianode.wallet.typed.values import checksum
 
-    try:
+    with _refusing(json_document):
         signed = SignedMessage.from_json(_read(message_file))
-        signer, domain = signed.signer, signed.data.domain
-        if signed.claimed not in (None, signer):
-            raise InvalidArgument(f"signed by {signer}, but the message names {signed.claimed}")
-    except MedianodeError as error:
-        _refuse(error, json_document)
+        data, domain = signed.data, signed.data.domain
+        account = checksum(signer, "--signer") if signer is not None else signed.claimed or signed.signer
+        asyncio.run(_check(account, data.digest(), signed.signature, rpc, domain.chain_id))
     facts: dict[str, object] = {
-        "signer": signer,
-        "message": type(signed.data.message).__name__,
+        "signer": account,
+        "message": type(data.message).__name__,
         "domain": f"{domain.name} {domain.verifying_contract} on chain {domain.chain_id}",
-        "digest": "0x" + signed.data.digest().hex(),
+        "digest": "0x" + data.digest().hex(),
     }
     _accept(facts, json_document)
 
@@ -170,23 +183,40 @@ def verify_sign_in(
     domain: Annotated[str, typer.Option("--domain", help="The domain that was signed in to.")],
     nonce: Annotated[str, typer.Option("--nonce", help="The nonce that was given out.")],
     chain_id: Annotated[int | None, typer.Option("--chain-id", help="The chain that it must name.")] = None,
+    rpc: Rpc = None,
     json_document: options.Json = False,
 ) -> None:
-    """Names who signed in, or why the sign-in is refused (exit status 1)."""
-    from medianode.wallet.typed.owner import check_owner
+    """Names who signed in, or why the sign-in is refused (exit status 1). With --rpc it may be a contract."""
     from medianode.wallet.typed.signature import read_hex
     from medianode.wallet.typed.siwe import SignInMessage
 
-    try:
-        found = json.loads(_read(sign_in_file))
-        message, signature = SignInMessage.parse(found["message"]), read_hex(found["signature"])
+    with _refusing(json_document):
+        try:
+            found = json.loads(_read(sign_in_file))
+            text, signature = str(found["message"]), read_hex(str(found["signature"]))
+        except (ValueError, KeyError, TypeError):
+            raise InvalidArgument("this is no JSON object with message and signature") from None
+        message = SignInMessage.parse(text)
         message.judge(domain=domain, nonce=nonce, now=SystemClock().now(), chain_id=chain_id)
-        asyncio.run(check_owner(message.address, message.digest(), signature, None))
-    except MedianodeError as error:
-        _refuse(error, json_document)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        _refuse(InvalidArgument("this is no JSON object with message and signature"), json_document)
+        asyncio.run(_check(message.address, message.digest(), signature, rpc, message.chain_id))
     _accept({"signer": message.address, "domain": message.domain, "nonce": message.nonce}, json_document)
+
+
+async def _check(account: str, digest: bytes, signature: bytes, rpc: list[str] | None, chain_id: int) -> None:
+    """Raises unless the account approves: a plain key, or with endpoints of its chain a contract (EIP-1271)."""
+    from medianode.wallet.typed.owner import check_owner
+
+    if not rpc:
+        await check_owner(account, digest, signature, None)
+        return
+    from medianode.wallet.chain.accounts import Accounts
+    from medianode.wallet.chain.provider import ProviderConfig, open_provider
+    from medianode.wallet.chain.reader import Reader
+
+    async with open_provider(ProviderConfig(tuple(rpc), chain_id), SystemClock()) as provider:
+        reader = Reader(provider)
+        head = await reader.head()
+        await check_owner(account, digest, signature, Accounts(reader), head.number)
 
 
 def _make(which: KeyOptions, key: bytes | None) -> None:
@@ -220,6 +250,12 @@ def _accept(facts: dict[str, object], json_document: bool) -> None:
     KeyOptions(json_document=json_document).show({"ok": True, **facts} if json_document else facts)
 
 
-def _refuse(error: MedianodeError, json_document: bool) -> NoReturn:
-    print(json.dumps({"ok": False, "reason": str(error)}) if json_document else f"refused: {error}")
-    sys.exit(EXIT_CHECK_FAILED)
+@contextmanager
+def _refusing(json_document: bool) -> Iterator[None]:
+    """Turns what is wrong with a signature into a reason and exit status 1."""
+    try:
+        yield
+    except RequestError as error:
+        reason = {"ok": False, "reason": str(error)}
+        print(json.dumps(reason) if json_document else f"refused: {error}")
+        sys.exit(EXIT_CHECK_FAILED)

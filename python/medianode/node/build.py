@@ -17,6 +17,7 @@ from medianode.ids import IdSource
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.node.addresses import announced_ips, is_loopback
+from medianode.node.chain import NodeChain, node_policy
 from medianode.node.chronicle import Chronicle, retention_of
 from medianode.node.key import key_choice
 from medianode.rest.app import create_app
@@ -130,7 +131,10 @@ async def running_node(
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
     choice = key_choice(settings)
-    node_key = NodeKey(choice, ledger_folder(choice, settings.data_dir), clock)
+    node_key = NodeKey(
+        choice, ledger_folder(choice, settings.data_dir), clock, policy=lambda: node_policy(settings)
+    )
+    chain = NodeChain(settings, node_key, clock) if settings.chain.rpc else None
 
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(settings.data_dir))
@@ -154,7 +158,7 @@ async def running_node(
             recorder=chronicle.recorder,
             endpoints=chronicle.endpoints,
             ice_servers=_ice_servers(settings),
-            wallet=WalletView(node_key),
+            wallet=WalletView(node_key, chain),
         )
         stack.push_async_callback(chronicle.finish)
         await chronicle.start()
@@ -162,8 +166,10 @@ async def running_node(
         stack.push_async_callback(_end, core.sfu, directory, pump)
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
-        opening = asyncio.create_task(node_key.run(), name="wallet key")
-        stack.push_async_callback(_cancel, opening)
+        wallet = [asyncio.create_task(node_key.run(), name="wallet key")]
+        if chain is not None:
+            wallet.append(asyncio.create_task(chain.run(), name="wallet chain"))
+        stack.push_async_callback(_cancel, *wallet)
         stack.push_async_callback(http.stop)
         await http.start()
         node = Node(settings, services, http, core.media_ports, announced, first_key)
@@ -191,9 +197,10 @@ async def _end(sfu: Sfu, directory: Directory, pump: asyncio.Task[None]) -> None
     await _cancel(pump)
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _member_ice_servers(settings: NodeSettings) -> tuple[IceServer, ...]:

@@ -87,6 +87,8 @@ def _wallet(wallet: WalletFacts) -> Iterator[str]:
     for name, text, value in figures:
         if value is not None:
             yield from _family(f"medianode_wallet_{name}", "gauge", text, [({}, value)])
+    alarms = [({"alarm": name}, 1) for name in chain.alarms]
+    yield from _family("medianode_wallet_alarm", "gauge", "1 while an operator must look.", alarms)
     up = [({"endpoint": str(endpoint.index)}, float(endpoint.up)) for endpoint in chain.endpoints]
     yield from _family("medianode_wallet_endpoint_up", "gauge", "1 when the RPC endpoint is used.", up)
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from medianode.errors import InvalidArgument
+from medianode.settings.chain import ChainSettings
 from medianode.settings.history import HistorySettings, WebhookSettings
 from medianode.settings.wallet import WalletSettings
 
@@ -129,6 +130,7 @@ class NodeSettings(BaseSettings):
     history: HistorySettings = HistorySettings()
     webhooks: WebhookSettings = WebhookSettings()
     wallet: WalletSettings = WalletSettings()
+    chain: ChainSettings = ChainSettings()
 
     @classmethod
     def settings_customise_sources(

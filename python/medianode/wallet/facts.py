@@ -55,13 +55,14 @@ class ChainFacts:
     registry: str | None = None
     registration: Registration | None = None
     stake: Stake | None = None
-    last_report: LastReport | None = None
     balance_wei: int | None = None
     actions_left: int | None = None
     """How many transactions the balance pays for at the present price."""
     pending: int = 0
     oldest_pending_s: float = 0.0
     endpoints: tuple[EndpointHealth, ...] = ()
+    alarms: tuple[str, ...] = ()
+    """What an operator must look at, by name; the log says more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ class WalletFacts:
     """Why the key is locked, and what to do."""
     signatures: dict[str, int] = field(default_factory=dict)
     """Lines of the audit log by event: permitted, refused, failed."""
+    last_report: LastReport | None = None
     chain: ChainFacts | None = None
     """None while no endpoint is set."""
 

@@ -10,7 +10,7 @@ from tests.support.signed import OTHER, SIGNER
 
 DATA = signed.report()
 DIGEST = DATA.digest()
-BLOCK = "0x" + "ab" * 32
+BLOCK = 12
 CONTRACT = "0x" + "44" * 20
 
 
@@ -66,14 +66,14 @@ class Chain:
 
     def __init__(self, answer: bytes | None) -> None:
         self.answer = answer
-        self.asked: list[tuple[str, bytes, str, int]] = []
+        self.asked: list[tuple[str, bytes, int, int]] = []
 
-    async def code(self, address: str, block_hash: str) -> bytes:
-        assert block_hash == BLOCK
+    async def code(self, address: str, height: int) -> bytes:
+        assert height == BLOCK
         return b"\x60" if address == CONTRACT else b""
 
-    async def call(self, to: str, data: bytes, block_hash: str, gas: int) -> bytes | None:
-        self.asked.append((to, data, block_hash, gas))
+    async def call(self, to: str, data: bytes, height: int, gas: int) -> bytes | None:
+        self.asked.append((to, data, height, gas))
         return self.answer
 
 

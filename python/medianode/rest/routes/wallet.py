@@ -51,7 +51,6 @@ class ChainDocument(_OfFacts):
     registry: str | None
     registration: RegistrationDocument | None
     stake: StakeDocument | None
-    last_report: ReportDocument | None
 
 
 class WalletDocument(_OfFacts):
@@ -59,6 +58,7 @@ class WalletDocument(_OfFacts):
 
     state: KeyState
     address: str | None = Field(description="the node's account; null while its key is being opened")
+    last_report: ReportDocument | None = Field(description="null until the node signs one")
     chain: ChainDocument | None = Field(description="null when this node uses no chain")
 
 

@@ -41,7 +41,7 @@ class Approver:
 
     async def approve(self, signer: Signer, message: Message) -> SignedMessage:
         """Signs a message for the registry."""
-        data = TypedData(self.contracts.registry_domain, message)
+        data = TypedData(self.contracts.deployment.registry_domain, message)
         return SignedMessage(data, await sign(signer, data))
 
 

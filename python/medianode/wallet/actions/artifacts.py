@@ -6,6 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
@@ -19,6 +21,13 @@ class Artifact:
     """Its code on a chain, with zeros where immutable values stand."""
     immutables: tuple[tuple[int, int], ...]
     """Start and length of those places."""
+
+    def selector(self, function: str) -> bytes:
+        """Names a function as transactions do. Functions that share a name are not asked for here."""
+        found: Any = next(
+            item for item in self.abi if item["type"] == "function" and item["name"] == function
+        )
+        return bytes(function_signature_to_4byte_selector(abi_to_signature(found)))
 
     def is_code(self, code: bytes) -> bool:
         """Says whether code on a chain is this contract's, whatever values it was made with."""

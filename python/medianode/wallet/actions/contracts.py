@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from eth_abi.exceptions import DecodingError
-from eth_utils.abi import abi_to_signature, event_signature_to_log_topic, function_signature_to_4byte_selector
+from eth_utils.abi import (
+    abi_to_signature,
+    event_signature_to_log_topic,
+    function_signature_to_4byte_selector,
+    get_abi_input_types,
+)
 from web3.contract import AsyncContract
 
 from medianode.errors import WrongState
@@ -53,23 +58,6 @@ class Contracts:
         encoded = self._contracts[contract].encode_abi(signature, list(arguments))
         return bytes.fromhex(encoded.removeprefix("0x"))
 
-    def selector(self, contract: str, name: str) -> bytes:
-        """Names a function as transactions do."""
-        for item in artifact(contract).abi:
-            if item["type"] == "function" and item["name"] == name:
-                return bytes(function_signature_to_4byte_selector(abi_to_signature(item)))  # type: ignore[arg-type]
-        raise KeyError(f"{contract}.{name}")
-
-    @property
-    def registry_domain(self) -> Domain:
-        """The domain of what the registry checks."""
-        return Domain("MediaNodeRegistry", self.deployment.chain_id, self.deployment.registry)
-
-    @property
-    def qos_domain(self) -> Domain:
-        """The domain of usage reports."""
-        return Domain("MediaQos", self.deployment.chain_id, self.deployment.staking)
-
     async def token_domain(self, height: int) -> Domain:
         """Reads the domain of the token's permits (EIP-5267)."""
         _, name, version, chain_id, contract, _, _ = await self.view(
@@ -98,7 +86,7 @@ class Contracts:
         if contract is None or found is None:
             return None
         try:
-            return Event(contract, found["name"], dict(_values(self._web3.codec, found["inputs"], log)), log)
+            return Event(contract, found["name"], dict(_values(self._web3.codec, found, log)), log)
         except DecodingError:
             return None
 
@@ -111,7 +99,7 @@ class Contracts:
         if found is None:
             return str(error)
         try:
-            values = self._web3.codec.decode([_type(item) for item in found["inputs"]], data[4:])
+            values = self._web3.codec.decode(get_abi_input_types(cast("Any", found)), data[4:])
         except DecodingError:
             return str(found["name"])
         shown = (
@@ -122,14 +110,14 @@ class Contracts:
     @cached_property
     def _events(self) -> dict[tuple[str, str], dict[str, Any]]:
         return {
-            (name, "0x" + event_signature_to_log_topic(abi_to_signature(item)).hex()): item  # type: ignore[arg-type]
+            (name, "0x" + event_signature_to_log_topic(abi_to_signature(cast("Any", item))).hex()): item
             for name, item in self._items("event")
         }
 
     @cached_property
     def _errors(self) -> dict[bytes, dict[str, Any]]:
         return {
-            bytes(function_signature_to_4byte_selector(abi_to_signature(item))): item  # type: ignore[arg-type]
+            bytes(function_signature_to_4byte_selector(abi_to_signature(cast("Any", item)))): item
             for _, item in self._items("error")
         }
 
@@ -138,24 +126,15 @@ class Contracts:
             yield from ((name, item) for item in artifact(name).abi if item["type"] == kind)
 
 
-def _values(codec: Any, inputs: list[dict[str, Any]], log: Log) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - web3's codec
+def _values(codec: Any, found: dict[str, Any], log: Log) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - web3's codec
     """Reads the fields of an event: the indexed ones from topics, the others from the data."""
-    plain = [item for item in inputs if not item["indexed"]]
-    data = iter(codec.decode([_type(item) for item in plain], log.data))
+    types = get_abi_input_types(cast("Any", found))
+    fields = list(zip(types, found["inputs"], strict=True))
+    data = iter(codec.decode([kind for kind, item in fields if not item["indexed"]], log.data))
     topics = iter(log.topics[1:])
-    for item in inputs:
-        if item["indexed"]:
-            value = codec.decode([_type(item)], bytes.fromhex(next(topics)[2:]))[0]
-        else:
-            value = next(data)
+    for kind, item in fields:
+        value = codec.decode([kind], bytes.fromhex(next(topics)[2:]))[0] if item["indexed"] else next(data)
         yield item["name"], _plain(value)
-
-
-def _type(item: dict[str, Any]) -> str:
-    """Writes the type of a field as the codec wants it, structs as tuples."""
-    if not item["type"].startswith("tuple"):
-        return str(item["type"])
-    return f"({','.join(_type(part) for part in item['components'])}){item['type'][5:]}"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - by ABI

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from medianode.errors import InvalidArgument, NotFound
+from medianode.wallet.typed.eip712 import Domain
 from medianode.wallet.typed.values import checksum
 
 FILE = "deployment.json"
@@ -33,6 +34,16 @@ class Deployment:
             "Rewards": self.rewards,
             "MediaToken": self.token,
         }
+
+    @property
+    def registry_domain(self) -> Domain:
+        """The domain of what the registry checks."""
+        return Domain("MediaNodeRegistry", self.chain_id, self.registry)
+
+    @property
+    def qos_domain(self) -> Domain:
+        """The domain of usage reports."""
+        return Domain("MediaQos", self.chain_id, self.staking)
 
     def save(self, path: Path) -> None:
         """Writes the manifest."""
@@ -64,4 +75,4 @@ class Deployment:
         places = {
             name: checksum(str(document[name]), f"{path.name}: {name}") for name in names - set(numbers)
         }
-        return cls(**numbers, **places)
+        return cls(chain_id=numbers["chain_id"], block=numbers["block"], **places)

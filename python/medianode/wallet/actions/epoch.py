@@ -17,7 +17,7 @@ from medianode.wallet.actions.merkle import MerkleTree, leaf_hash
 from medianode.wallet.typed.document import SignedMessage
 from medianode.wallet.typed.eip712 import Domain, exact
 from medianode.wallet.typed.messages import QosReport
-from medianode.wallet.typed.values import checksum
+from medianode.wallet.typed.values import Solidity, checksum
 
 FORMAT = "medianode-epoch-1"
 FIELDS = (
@@ -33,6 +33,8 @@ FIELDS = (
     "rewardRoot",
 )
 NO_FILE = bytes(32)
+AMOUNT = Solidity("uint128")
+NODE_ID = Solidity("uint128")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +174,21 @@ def _parse(found: dict[str, Any]) -> Epoch:
     return Epoch(
         domain=Domain("MediaQos", found["chainId"], checksum(found["staking"], "staking")),
         number=found["epoch"],
-        previous=bytes.fromhex(found["previous"].removeprefix("0x")),
-        budget=int(found["budget"]),
+        previous=Solidity("bytes32").from_json(found["previous"], "previous"),
+        budget=AMOUNT.from_json(found["budget"], "budget"),
         reports=tuple(SignedMessage.from_json(json.dumps(item)) for item in found["reports"]),
-        rewards=tuple(
-            Reward(
-                item["nodeId"], checksum(item["payee"], "payee"), int(item["cumulative"]), int(item["earned"])
-            )
-            for item in found["rewards"]
-        ),
+        rewards=tuple(_reward(item) for item in found["rewards"]),
+    )
+
+
+def _reward(document: object) -> Reward:
+    found = exact(document, ("nodeId", "payee", "cumulative", "earned"), "reward")
+    NODE_ID.check(found["nodeId"], "nodeId")
+    return Reward(
+        node_id=found["nodeId"],
+        payee=checksum(found["payee"], "payee"),
+        cumulative=AMOUNT.from_json(found["cumulative"], "cumulative"),
+        earned=AMOUNT.from_json(found["earned"], "earned"),
     )
 
 

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from medianode.wallet.actions.contracts import Contracts
+from medianode.wallet.actions.artifacts import artifact
+from medianode.wallet.actions.deployment import Deployment
 from medianode.wallet.keys.policy import Call, Policy
 from medianode.wallet.typed.auth import Auth, auth_domain
 from medianode.wallet.typed.eip712 import Domain, Message
@@ -44,19 +45,18 @@ CALLS: dict[Role, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 
 
-def policy_for(contracts: Contracts, role: Role, token: Domain | None = None) -> Policy:
+def policy_for(deployment: Deployment, role: Role, token: Domain | None = None) -> Policy:
     """Returns the policy of a node's key, which can move nothing, or of an owner's. ``token``: whose permits are allowed."""
-    deployment = contracts.deployment
-    registry = contracts.registry_domain
+    registry = deployment.registry_domain
     auth = auth_domain(deployment.chain_id, deployment.registry)
     messages: set[tuple[type[Message], Domain]] = {(Auth, auth), (Auth, auth_domain())}
     if role == "node":
-        messages |= {(SignerConsent, registry), (Update, registry), (QosReport, contracts.qos_domain)}
+        messages |= {(SignerConsent, registry), (Update, registry), (QosReport, deployment.qos_domain)}
     else:
         messages |= {(kind, registry) for kind in (Register, Rotate, Deregister)}
         messages |= {(Permit, token)} if token is not None else set()
     calls = {
-        Call(deployment.chain_id, deployment.addresses[contract], contracts.selector(contract, name)): 0
+        Call(deployment.chain_id, deployment.addresses[contract], artifact(contract).selector(name)): 0
         for contract, names in CALLS[role]
         for name in names
     }

@@ -34,20 +34,20 @@ async def _registered(contracts: Contracts, ask: Precheck, height: int) -> bool:
     node_id = await node_of(contracts, ask["signer"], height)
     if node_id is None:
         return False
-    return (await node(contracts, node_id, height)).owner == ask["owner"]
+    return bool((await node(contracts, node_id, height)).owner == ask["owner"])
 
 
 async def _details(contracts: Contracts, ask: Precheck, height: int) -> bool:
     wanted = Details(ask["endpoint"], ask["region"], ask["version"], bytes.fromhex(ask["caps_hash"]))
-    return (await node(contracts, ask["node_id"], height)).details == wanted
+    return bool((await node(contracts, ask["node_id"], height)).details == wanted)
 
 
 async def _signer(contracts: Contracts, ask: Precheck, height: int) -> bool:
-    return (await node(contracts, ask["node_id"], height)).signer == ask["signer"]
+    return bool((await node(contracts, ask["node_id"], height)).signer == ask["signer"])
 
 
 async def _owner(contracts: Contracts, ask: Precheck, height: int) -> bool:
-    return (await node(contracts, ask["node_id"], height)).owner == ask["owner"]
+    return bool((await node(contracts, ask["node_id"], height)).owner == ask["owner"])
 
 
 async def _offered(contracts: Contracts, ask: Precheck, height: int) -> bool:
@@ -60,19 +60,19 @@ async def _payee(contracts: Contracts, ask: Precheck, height: int) -> bool:
     if to == ask["payee"]:
         return True
     now: str = await contracts.view("NodeRegistry", "payeeOf(uint256)", ask["node_id"], height=height)
-    return now == ask["payee"]
+    return bool(now == ask["payee"])
 
 
 async def _gone(contracts: Contracts, ask: Precheck, height: int) -> bool:
-    return (await node(contracts, ask["node_id"], height)).status is Status.GONE
+    return bool((await node(contracts, ask["node_id"], height)).status is Status.GONE)
 
 
 async def _bonded_at_least(contracts: Contracts, ask: Precheck, height: int) -> bool:
-    return (await stake(contracts, ask["node_id"], height)).bonded >= ask["amount"]
+    return bool((await stake(contracts, ask["node_id"], height)).bonded >= ask["amount"])
 
 
 async def _bonded_at_most(contracts: Contracts, ask: Precheck, height: int) -> bool:
-    return (await stake(contracts, ask["node_id"], height)).bonded <= ask["amount"]
+    return bool((await stake(contracts, ask["node_id"], height)).bonded <= ask["amount"])
 
 
 async def _withdrawn(contracts: Contracts, ask: Precheck, height: int) -> bool:
@@ -94,7 +94,7 @@ async def _active(contracts: Contracts, ask: Precheck, height: int) -> bool:
 
 async def _claimed(contracts: Contracts, ask: Precheck, height: int) -> bool:
     claimed: int = await contracts.view("Rewards", "claimed(uint256)", ask["node_id"], height=height)
-    return claimed >= ask["cumulative"]
+    return bool(claimed >= ask["cumulative"])
 
 
 _QUESTIONS: dict[str, Callable[[Contracts, Precheck, int], Awaitable[bool]]] = {

@@ -129,32 +129,33 @@ async def deregister_request(approver: Approver, owner: Signer, node: NodeRecord
 def relayed(contracts: Contracts, request: RelayRequest, relayer: str) -> NewIntent:
     """Brings approvals of others to the chain; ``relayer`` pays. What cannot pass is refused here, before it costs."""
     for signed in request.approvals:
-        if signed.data.domain != contracts.registry_domain:
+        if signed.data.domain != contracts.deployment.registry_domain:
             domain = signed.data.domain
             raise InvalidArgument(
                 f"it is for {domain.verifying_contract} on chain {domain.chain_id}, not for ours"
             )
         if signed.claimed is not None:
             _check_signer(signed)
+    signed_by = [as_argument(signed) for signed in request.approvals]
     match [request.function, *(signed.data.message for signed in request.approvals)]:
         case ["registerFor", Register() as m, SignerConsent()]:
             entry = (m.signer, m.payee, m.region, m.version, m.caps_hash, m.endpoint)
-            arguments = (m.owner, entry, *map(as_argument, request.approvals))
-            data = contracts.call(REGISTRY, f"registerFor(address,{NODE},{APPROVAL},{APPROVAL})", *arguments)
+            function = f"registerFor(address,{NODE},{APPROVAL},{APPROVAL})"
+            data = contracts.call(REGISTRY, function, m.owner, entry, *signed_by)
             return _register(contracts, relayer, m.owner, m.signer, data)
         case ["updateFor", Update() as m]:
             details = (m.region, m.version, m.caps_hash, m.endpoint)
-            arguments = (m.node_id, details, *map(as_argument, request.approvals))
-            data = contracts.call(REGISTRY, f"updateFor(uint256,{DETAILS},{APPROVAL})", *arguments)
+            data = contracts.call(
+                REGISTRY, f"updateFor(uint256,{DETAILS},{APPROVAL})", m.node_id, details, *signed_by
+            )
             ask = _details_ask(m.node_id, _details_of(m))
             return intent(contracts, "update", f"{m.node_id}:relay{m.nonce}", relayer, (REGISTRY, data), ask)
         case ["rotateFor", Rotate() as m, SignerConsent()]:
-            arguments = (m.node_id, m.signer, *map(as_argument, request.approvals))
-            data = contracts.call(REGISTRY, f"rotateFor(uint256,address,{APPROVAL},{APPROVAL})", *arguments)
+            function = f"rotateFor(uint256,address,{APPROVAL},{APPROVAL})"
+            data = contracts.call(REGISTRY, function, m.node_id, m.signer, *signed_by)
             return _rotate(contracts, relayer, m.node_id, m.signer, data)
         case ["deregisterFor", Deregister() as m]:
-            arguments = (m.node_id, *map(as_argument, request.approvals))
-            data = contracts.call(REGISTRY, f"deregisterFor(uint256,{APPROVAL})", *arguments)
+            data = contracts.call(REGISTRY, f"deregisterFor(uint256,{APPROVAL})", m.node_id, *signed_by)
             return _deregister(contracts, relayer, m.node_id, data)
     raise InvalidArgument(f"a relay request {request.function!r} with these approvals is not known")
 

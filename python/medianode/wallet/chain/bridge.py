@@ -1,4 +1,4 @@
-"""Lets web3's contract objects read through our provider. The only thing that web3 asks of a chain here is what a quorum says."""
+"""Lets web3's contract objects read through our provider: they learn what a quorum says, and send nothing."""
 
 from collections.abc import Sequence
 from typing import Any, cast

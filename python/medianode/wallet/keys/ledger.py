@@ -16,6 +16,7 @@ from typing import Any
 
 from medianode.clock import Clock
 from medianode.errors import PermissionDenied, StorageUnavailable
+from medianode.wallet.facts import LastReport
 from medianode.wallet.keys.audit import AuditLog, Head
 from medianode.wallet.keys.private_files import private_folder
 
@@ -24,7 +25,7 @@ DAY_S = 86_400
 # Numbers of the chain are kept as text: SQLite's integers end at 2^63.
 _TABLES = """
 create table if not exists head (one integer primary key check (one = 1), seq, hash, begin, "end");
-create table if not exists report (chain, contract, node, epoch, digest, primary key (chain, contract, node, epoch));
+create table if not exists report (chain, contract, node, epoch, digest, at, primary key (chain, contract, node, epoch));
 create table if not exists fee (chain, nonce, at, wei, primary key (chain, nonce));
 create table if not exists total (event primary key, number);
 """
@@ -96,6 +97,8 @@ class Ledger:
         self._thread_lock = threading.Lock()
         self.totals: dict[str, int] = {}
         """Lines of the log by event, as of the last use."""
+        self.last_report: LastReport | None = None
+        """As of the last use."""
 
     def permit(self, asked: Asked, daily_cap: int) -> None:
         """Remembers that this will be signed, on disk, before it is. Raises ``PermissionDenied`` for a contradiction."""
@@ -153,12 +156,17 @@ class Ledger:
                 try:
                     yield store, self._caught_up(store)
                 finally:
-                    self.totals = dict(store.execute("select event, number from total"))
+                    self._remember(store)
                     store.close()
             except sqlite3.Error as error:
                 raise StorageUnavailable(f"cannot use {self._database}: {error}") from error
             finally:
                 os.close(lock)
+
+    def _remember(self, store: sqlite3.Connection) -> None:
+        self.totals = dict(store.execute("select event, number from total"))
+        row = store.execute("select epoch, digest, at from report order by rowid desc limit 1").fetchone()
+        self.last_report = LastReport(int(row[0]), row[1], row[2]) if row is not None else None
 
     def _connect(self) -> sqlite3.Connection:
         os.close(os.open(self._database, os.O_RDWR | os.O_CREAT, 0o600))
@@ -205,8 +213,8 @@ def _learn(store: sqlite3.Connection, head: Head, entry: dict[str, Any]) -> None
     store.execute("begin immediate")
     if entry["event"] == "permitted":
         if "epoch" in entry:
-            row = [entry[name] for name in ("chain", "contract", "node", "epoch", "digest")]
-            store.execute("insert or ignore into report values (?, ?, ?, ?, ?)", row)
+            row = [entry[name] for name in ("chain", "contract", "node", "epoch", "digest", "at")]
+            store.execute("insert or ignore into report values (?, ?, ?, ?, ?, ?)", row)
         if "wei" in entry:
             _learn_fee(store, entry)
     store.execute(

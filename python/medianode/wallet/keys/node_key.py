@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from medianode.wallet.keys.ledger import Ledger
     from medianode.wallet.keys.policy import Policy
 
+REFRESH_S = 10.0
+"""How soon the node shows what other processes have signed with its key, and notices a changed audit log."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -45,6 +48,17 @@ class NodeKey:
         self._ledger: Ledger | None = None
 
     async def run(self) -> None:
+        """Opens the key and keeps its facts fresh until it is cancelled."""
+        await self.open()
+        while self._ledger is not None:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                await asyncio.to_thread(self._ledger.refresh)
+            except MedianodeError as error:
+                self._lock(str(error))
+                return
+
+    async def open(self) -> None:
         """Opens the key, or makes it at the first start. Never raises: a node without its key still carries calls."""
         try:
             await self._open()
@@ -70,6 +84,7 @@ class NodeKey:
             address=self._signer.address if self._signer is not None else None,
             problem=self._problem,
             signatures=dict(self._ledger.totals) if self._ledger is not None else {},
+            last_report=self._ledger.last_report if self._ledger is not None else None,
         )
 
     def _lock(self, problem: str) -> None:

@@ -90,7 +90,7 @@ class Sending:
         return True
 
     async def broadcast(self, attempt: Attempt) -> None:
-        """Sends signed bytes, the same as before. The answer is noted; it decides no more than the alarm of an empty account."""
+        """Sends signed bytes, the same as before. The answer is noted, and decides only the alarm of an empty account."""
         try:
             await self._reader.provider.send_raw(attempt.raw)
             error = None
