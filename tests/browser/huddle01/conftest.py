@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support import npm
 from tests.support.link import Link
-from tests.support.running_node import RunningNode
+from tests.support.running_node import RunningNode, start_node
 
 HERE = Path(__file__).parent
 WEB_CORE = "sha512-E9/yURFkaDJRERlRAdpwLdzBjKZ1g5bqh/j1IQTJAAUs6UiuMin63IQG//xIUqR79YubvQu8yxpb388AiBIbpQ=="
@@ -57,6 +57,14 @@ def sdk_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.shutdown()
     server.server_close()
     thread.join(5)
+
+
+@pytest.fixture(scope="package")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    """One node for all: every test has a room of its own."""
+    running = start_node(tmp_path_factory.mktemp("node"), "--announced-ip", "127.0.0.1")
+    yield running
+    assert running.stop() == 0, "".join(running.log)
 
 
 class Peer:
