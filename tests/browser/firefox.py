@@ -16,6 +16,7 @@ PREFERENCES = {
     "media.peerconnection.ice.loopback": True,
     "media.peerconnection.ice.obfuscate_host_addresses": False,
     "media.getusermedia.insecure.enabled": True,
+    "media.devices.unfocused.enabled": True,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "app.update.enabled": False,

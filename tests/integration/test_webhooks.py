@@ -40,6 +40,8 @@ class Receiver:
     bodies: list[dict[str, object]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    """Answers wait for it."""
 
     async def take(self, request: web.Request) -> web.Response:
         text = await request.text()
@@ -48,6 +50,7 @@ class Receiver:
         assert digest == hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
         self.bodies.append(json.loads(text))
         self.headers.append(dict(request.headers))
+        await self.ready.wait()
         status = self.answers.pop(0) if self.answers else 200
         return web.Response(status=status, headers={"Location": self.url + "/elsewhere"})
 
@@ -59,6 +62,7 @@ class Receiver:
 @asynccontextmanager
 async def receiver(port: int = 0) -> AsyncIterator[Receiver]:
     found = Receiver()
+    found.ready.set()
     app = web.Application()
     app.router.add_post("/hook", found.take)
     runner = web.AppRunner(app)
@@ -188,6 +192,21 @@ async def test_what_could_not_be_sent_is_sent_after_a_restart(tmp_path: Path) ->
     async with receiver(port) as app, post(tmp_path, nobody) as sender:
         await sender.delivery.start()
         await until(lambda: app.tracks == ["a", "b"])
+
+
+async def test_an_event_whose_answer_was_not_awaited_comes_again_under_its_id(tmp_path: Path) -> None:
+    async with receiver() as app:
+        app.ready.clear()
+        async with post(tmp_path, app.url) as sender:
+            await sender.delivery.start()
+            await sender.keep(track("a"))
+            await until(lambda: len(app.bodies) == 1)
+            await sender.delivery.finish(0)
+        app.ready.set()
+        async with post(tmp_path, app.url) as sender:
+            await sender.delivery.start()
+            await until(lambda: len(app.bodies) == 2)
+        assert app.bodies[0] == app.bodies[1]
 
 
 async def test_events_for_an_endpoint_that_is_gone_are_forgotten(tmp_path: Path) -> None:

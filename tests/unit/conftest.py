@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 import structlog
 
@@ -33,6 +34,9 @@ from medianode.signalling.whip.publish import Publishing
 from medianode.wallet.facts import WalletFacts, WalletView
 from medianode.webhooks.outbox import Outbox
 from tests.support.fake_sfu import DTLS, SCTP, FakeSdp, FakeSfu, rtp
+
+hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("patient")
 
 structlog.configure(
     processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()]

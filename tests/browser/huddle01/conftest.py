@@ -1,62 +1,32 @@
 """Huddle01's unmodified SDK in tabs of a real Chromium, its page served from another origin than the node."""
 
-import functools
-import http.server
-import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support import npm
+from tests.browser.huddle01.sdk import bundle, served
 from tests.support.link import Link
-from tests.support.running_node import RunningNode
-
-HERE = Path(__file__).parent
-WEB_CORE = "sha512-E9/yURFkaDJRERlRAdpwLdzBjKZ1g5bqh/j1IQTJAAUs6UiuMin63IQG//xIUqR79YubvQu8yxpb388AiBIbpQ=="
-"""Hash of ``@huddle01/web-core`` 2.6.4 as published."""
-
-PAGE = """<!doctype html><meta charset="utf-8"><title>SDK</title><link rel="icon" href="data:,">
-<style>video { width: 300px; margin: 4px; background: #ddd }</style><body><script src="%s"></script></body>"""
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        pass
+from tests.support.running_node import RunningNode, start_node
 
 
 @pytest.fixture(scope="package")
 def sdk_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a folder with ``peer.html`` and ``react.html``."""
-    assert npm.integrity(HERE, "@huddle01/web-core") == WEB_CORE, (
-        "the lock names another SDK than the published one"
-    )
-    modules = npm.install(HERE)
-    out = tmp_path_factory.mktemp("sdk")
-    bundle = [
-        modules / ".bin" / "esbuild",
-        "peer.js",
-        "react.jsx",
-        "--bundle",
-        "--format=iife",
-        "--jsx=automatic",
-    ]
-    options = ['--define:process.env.NODE_ENV="production"', f"--outdir={out}", "--log-level=warning"]
-    subprocess.run([*map(str, bundle), *options], cwd=HERE, check=True, timeout=60)
-    for name in ("peer", "react"):
-        (out / f"{name}.html").write_text(PAGE % f"{name}.js")
-    handler = functools.partial(QuietHandler, directory=str(out))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join(5)
+    folder = tmp_path_factory.mktemp("sdk")
+    bundle(folder)
+    with served(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="package")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    """One node for all: every test has a room of its own."""
+    running = start_node(tmp_path_factory.mktemp("node"), "--announced-ip", "127.0.0.1")
+    yield running
+    assert running.stop() == 0, "".join(running.log)
 
 
 class Peer:

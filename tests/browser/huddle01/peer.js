@@ -128,7 +128,7 @@ function listen(player) {
 async function lookAtStream(consumer, key) {
   const player = players.get(key);
   const found = { state: consumer?.state, producerId: consumer?.producerId, kind: player?.track.kind };
-  if (!player) return found;
+  if (!player || !consumer) return found;
   for (const entry of (await consumer.getStats() ?? new Map()).values()) {
     if (entry.type === "inbound-rtp") {
       Object.assign(found, { frames: entry.framesDecoded, bytes: entry.bytesReceived, frameHeight: entry.frameHeight });

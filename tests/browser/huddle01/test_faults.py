@@ -110,17 +110,30 @@ def test_a_tab_that_is_gone_without_a_word_leaves_when_its_consent_is_lost(
     assert not bob.look()["peers"]
 
 
-def test_a_client_of_a_restarted_node_is_told_that_its_session_is_over(open_peer, tmp_path: Path) -> None:
-    first = start_node(tmp_path, "--announced-ip", "127.0.0.1")
+@pytest.fixture
+def restartable(tmp_path: Path):
+    """Starts nodes on one data folder, one after the other; those that still run are stopped at the end."""
+    started: list[RunningNode] = []
+
+    def start(*options: str) -> RunningNode:
+        started.append(start_node(tmp_path, "--announced-ip", "127.0.0.1", *options))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.stop()
+
+
+def test_a_client_of_a_restarted_node_is_told_that_its_session_is_over(open_peer, restartable) -> None:
+    first = restartable()
     ann = open_peer("ann")
     enter(ann, first.url, "restart", first.mint("restart", peer="ann"))
     ann.until("s.state === 'connected'")
     ann.on_air()
     assert first.stop() == 0
-    ann.until("s.socket !== 'connected'")
-    second = start_node(tmp_path, "--announced-ip", "127.0.0.1", "--http", first.url.removeprefix("http://"))
+    restartable("--http", first.url.removeprefix("http://"))
     assert ann.event("room-closed", timeout_s=40)["reason"] == "CONNECTION_EXPIRED"
-    assert second.stop() == 0
 
 
 def hostile_frames() -> dict[str, list[bytes | str]]:

@@ -30,6 +30,7 @@ class Application:
         self._numbers = itertools.count(1)
         self.webhooks: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
+        self._known: set[str] = set()
         threading.Thread(target=self._read, daemon=True).start()
         port = self._answers.get(timeout=ANSWER_TIMEOUT_S)["port"]
         self.url = f"http://127.0.0.1:{port}/hook"
@@ -71,8 +72,14 @@ class Application:
         for text in self._process.stdout:
             line = json.loads(text)
             if "webhook" in line:
-                self.webhooks.append(line["webhook"])
+                self._take(line["webhook"])
             elif "refused" in line:
                 self.refused.append(line)
             else:
                 self._answers.put(line)
+
+    def _take(self, webhook: dict[str, Any]) -> None:
+        """Takes an event once: one whose answer was lost comes again, under the same id."""
+        if webhook["id"] not in self._known:
+            self._known.add(webhook["id"])
+            self.webhooks.append(webhook)

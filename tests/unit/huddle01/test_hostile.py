@@ -124,7 +124,7 @@ def frame_of(request: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("role", [Role.GUEST, Role.HOST])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(frames=st.lists(REQUESTS.map(frame_of) | st.binary(max_size=60), max_size=25), enters=st.booleans())
 def test_no_conversation_breaks_the_node(role: Role, frames: list[bytes], *, enters: bool) -> None:
     """Any frames, from anybody, with any rights: no handler fails, and afterwards nothing is left."""
