@@ -5,6 +5,7 @@ Media and joins never wait for any of it: a chain that does not answer is an ala
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from medianode.settings import NodeSettings
 from medianode.wallet.facts import ChainFacts
 from medianode.wallet.keys.choice import folder
 from medianode.wallet.keys.node_key import NodeKey
+from medianode.wallet.late import aside
 
 if TYPE_CHECKING:
     from medianode.wallet.actions.wallet import Wallet, WalletConfig
@@ -78,8 +80,7 @@ class NodeChain:
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        # The Ethereum libraries take most of a second to import: in a thread, beside everything else.
-        await asyncio.to_thread(import_module, "medianode.wallet.actions.status")
+        await aside(partial(import_module, "medianode.wallet.actions.status"))
         while True:
             try:
                 await self._work()
