@@ -28,7 +28,7 @@ from medianode.sfu.interface import Sfu
 from medianode.sfu.sdp import Sdp
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
-from medianode.wallet.facts import WalletView
+from medianode.wallet.facts import Observed, WalletView
 from medianode.wallet.keys.choice import ledger_folder
 from medianode.wallet.keys.node_key import NodeKey
 
@@ -124,11 +124,8 @@ async def running_node(
     mint = TokenMint(jws.load_key(settings.data_dir), clock)
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
-    choice = key_choice(settings)
-    node_key = NodeKey(
-        choice, ledger_folder(choice, settings.data_dir), clock, policy=lambda: node_policy(settings)
-    )
-    chain = NodeChain(settings, node_key, clock) if settings.chain.rpc else None
+    key = _key(settings, clock)
+    chain = NodeChain(settings, key, clock) if settings.chain.rpc else None
 
     core = core_factory(engine_config(settings, announced))
     try:
@@ -144,12 +141,12 @@ async def running_node(
             mint=mint,
             keys=keys,
             ice_servers=_ice_servers(settings),
-            wallet=WalletView(node_key, chain),
+            wallet=WalletView(key, chain),
         )
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
         pump = asyncio.create_task(directory.run(), name="room events")
-        wallet = [asyncio.create_task(node_key.run(), name="wallet key")]
+        wallet = [asyncio.create_task(key.run(), name="wallet key")] if isinstance(key, NodeKey) else []
         if chain is not None:
             wallet.append(asyncio.create_task(chain.run(), name="wallet chain"))
         try:
@@ -179,6 +176,16 @@ async def _wind_down(node: Node) -> None:
     directory.announcer.end_all()
     # The last words of event streams, and goodbyes of transports, need a moment on the wire.
     await asyncio.sleep(0.2)
+
+
+def _key(settings: NodeSettings, clock: Clock) -> NodeKey | Observed:
+    """Returns the node's key, or what stands for it in a node that only looks at another."""
+    if settings.chain.observe is not None:
+        return Observed(settings.chain.observe)
+    choice = key_choice(settings)
+    return NodeKey(
+        choice, ledger_folder(choice, settings.data_dir), clock, policy=lambda: node_policy(settings)
+    )
 
 
 def _ice_servers(settings: NodeSettings) -> tuple[IceServerLink, ...]:

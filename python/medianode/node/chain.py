@@ -14,7 +14,7 @@ import structlog
 from medianode.clock import Clock
 from medianode.errors import DependencyError, InvalidArgument, MedianodeError
 from medianode.settings import NodeSettings
-from medianode.wallet.facts import ChainFacts
+from medianode.wallet.facts import ChainFacts, Observed
 from medianode.wallet.keys.choice import folder
 from medianode.wallet.keys.node_key import NodeKey
 from medianode.wallet.late import aside
@@ -68,7 +68,7 @@ def node_policy(settings: NodeSettings) -> "Policy":
 class NodeChain:
     """The chain side of a running node. It begins anew after whatever goes wrong, and tells nobody but the operator."""
 
-    def __init__(self, settings: NodeSettings, key: NodeKey, clock: Clock) -> None:
+    def __init__(self, settings: NodeSettings, key: NodeKey | Observed, clock: Clock) -> None:
         self._settings = settings
         self._key = key
         self._clock = clock
@@ -96,9 +96,8 @@ class NodeChain:
         from medianode.wallet.chain.heads import Heads  # noqa: PLC0415
 
         async with open_wallet(wallet_config(self._settings), self._clock) as wallet:
-            observed = self._settings.chain.observe
-            if observed is not None:
-                await self._keep_facts(wallet, observed, None)
+            if isinstance(self._key, Observed):
+                await self._keep_facts(wallet, self._key.address, None)
                 return
             signer = await self._key.signer()
             manager = wallet.manager(signer)
