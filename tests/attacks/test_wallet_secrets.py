@@ -1,14 +1,13 @@
 """A run of the node with its wallet leaves no private key and no password where others read."""
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from eth_account import Account
 
+from tests.support.command import call
 from tests.support.running_node import RunningNode, start_node
 from tests.support.secrets import assert_nowhere, file_places, process_places
 
@@ -45,9 +44,8 @@ def test_no_secret_after_a_run(options: list[str], tmp_path: Path) -> None:
     texts: dict[str, str] = {}
 
     def command(*words: str, status: int = 0) -> None:
-        full = [sys.executable, "-m", "medianode", *words, "--data-dir", str(data)]
-        done = subprocess.run([*full, *options], capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == status, done.stderr
+        done = call(*words, "--data-dir", str(data), *options)
+        assert done.returncode == status, done
         texts[" ".join(words)] = done.stdout + done.stderr
 
     node = start_node(data, *options, "--log-level", "debug")
@@ -93,5 +91,15 @@ def test_a_locked_wallet_stops_no_call(tmp_path: Path) -> None:
         assert "wrong password" in "".join(node.log)
         assert "something else" not in "".join(node.log)
         assert wallet(node) == {"state": "locked", "address": None, "last_report": None, "chain": None}
+    finally:
+        assert node.stop() == 0
+
+
+def test_a_node_that_observes_needs_no_key(tmp_path: Path) -> None:
+    address = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
+    node = start_node(tmp_path, MEDIANODE_CHAIN__OBSERVE=address)
+    try:
+        assert wallet(node) == {"state": "observing", "address": address, "last_report": None, "chain": None}
+        assert not (tmp_path / "wallet").exists()
     finally:
         assert node.stop() == 0

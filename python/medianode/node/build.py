@@ -17,9 +17,8 @@ from medianode.ids import IdSource
 from medianode.jws import TokenMint
 from medianode.keys import KeyStore
 from medianode.node.addresses import announced_ips, is_loopback
-from medianode.node.chain import NodeChain, node_policy
 from medianode.node.chronicle import Chronicle, retention_of
-from medianode.node.key import key_choice
+from medianode.node.wallet import running_wallet
 from medianode.rest.app import create_app
 from medianode.rest.deps import IceServerLink, Services
 from medianode.rest.server import HttpBinding, HttpServer
@@ -34,9 +33,6 @@ from medianode.sfu.sdp import Sdp
 from medianode.signalling.huddle01.session import Conversations, IceServer
 from medianode.signalling.whip.play import Playing
 from medianode.signalling.whip.publish import Publishing
-from medianode.wallet.facts import WalletView
-from medianode.wallet.keys.choice import ledger_folder
-from medianode.wallet.keys.node_key import NodeKey
 
 INVITE_ROOM = "lobby"
 INVITE_TTL_S = 4 * 3600
@@ -130,13 +126,9 @@ async def running_node(
     mint = TokenMint(jws.load_key(settings.data_dir), clock)
     first_key = keys.create_first("first")
     announced = await announced_ips(settings.announced_ips, host)
-    choice = key_choice(settings)
-    node_key = NodeKey(
-        choice, ledger_folder(choice, settings.data_dir), clock, policy=lambda: node_policy(settings)
-    )
-    chain = NodeChain(settings, node_key, clock) if settings.chain.rpc else None
 
     async with AsyncExitStack() as stack:
+        wallet = await stack.enter_async_context(running_wallet(settings, clock))
         database = await stack.enter_async_context(Database(settings.data_dir))
         history = History(database, clock, retention_of(settings))
         core = core_factory(engine_config(settings, announced))
@@ -158,7 +150,7 @@ async def running_node(
             recorder=chronicle.recorder,
             endpoints=chronicle.endpoints,
             ice_servers=_ice_servers(settings),
-            wallet=WalletView(node_key, chain),
+            wallet=wallet,
         )
         stack.push_async_callback(chronicle.finish)
         await chronicle.start()
@@ -166,10 +158,6 @@ async def running_node(
         stack.push_async_callback(_end, core.sfu, directory, pump)
         app = create_app(services, settings.limits.max_body_bytes, settings.limits.body_timeout_s)
         http = HttpServer(app, _binding(settings, host, port))
-        wallet = [asyncio.create_task(node_key.run(), name="wallet key")]
-        if chain is not None:
-            wallet.append(asyncio.create_task(chain.run(), name="wallet chain"))
-        stack.push_async_callback(_cancel, *wallet)
         stack.push_async_callback(http.stop)
         await http.start()
         node = Node(settings, services, http, core.media_ports, announced, first_key)
@@ -194,13 +182,8 @@ async def _end(sfu: Sfu, directory: Directory, pump: asyncio.Task[None]) -> None
     directory.end_all(STOPPING)
     await sfu.close()
     await asyncio.wait([pump], timeout=1)
-    await _cancel(pump)
-
-
-async def _cancel(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    pump.cancel()
+    await asyncio.gather(pump, return_exceptions=True)
 
 
 def _member_ice_servers(settings: NodeSettings) -> tuple[IceServer, ...]:

@@ -5,6 +5,7 @@ Media and joins never wait for any of it: a chain that does not answer is an ala
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ import structlog
 from medianode.clock import Clock
 from medianode.errors import DependencyError, InvalidArgument, MedianodeError
 from medianode.settings import NodeSettings
-from medianode.wallet.facts import ChainFacts
+from medianode.wallet.facts import ChainFacts, Observed
 from medianode.wallet.keys.choice import folder
 from medianode.wallet.keys.node_key import NodeKey
+from medianode.wallet.late import aside
 
 if TYPE_CHECKING:
     from medianode.wallet.actions.wallet import Wallet, WalletConfig
@@ -66,7 +68,7 @@ def node_policy(settings: NodeSettings) -> "Policy":
 class NodeChain:
     """The chain side of a running node. It begins anew after whatever goes wrong, and tells nobody but the operator."""
 
-    def __init__(self, settings: NodeSettings, key: NodeKey, clock: Clock) -> None:
+    def __init__(self, settings: NodeSettings, key: NodeKey | Observed, clock: Clock) -> None:
         self._settings = settings
         self._key = key
         self._clock = clock
@@ -78,8 +80,7 @@ class NodeChain:
 
     async def run(self) -> None:
         """Works until it is cancelled."""
-        # The Ethereum libraries take most of a second to import: in a thread, beside everything else.
-        await asyncio.to_thread(import_module, "medianode.wallet.actions.status")
+        await aside(partial(import_module, "medianode.wallet.actions.status"))
         while True:
             try:
                 await self._work()
@@ -95,9 +96,8 @@ class NodeChain:
         from medianode.wallet.chain.heads import Heads  # noqa: PLC0415
 
         async with open_wallet(wallet_config(self._settings), self._clock) as wallet:
-            observed = self._settings.chain.observe
-            if observed is not None:
-                await self._keep_facts(wallet, observed, None)
+            if isinstance(self._key, Observed):
+                await self._keep_facts(wallet, self._key.address, None)
                 return
             signer = await self._key.signer()
             manager = wallet.manager(signer)

@@ -88,6 +88,17 @@ class KeyView(Protocol):
         """Returns the newest facts at once; asks nobody."""
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Stands for the key of a node that is only looked at."""
+
+    address: str
+
+    def facts(self) -> WalletFacts:
+        """Returns that there is no key here."""
+        return WalletFacts("observing", self.address)
+
+
 class ChainView(Protocol):
     """Whoever can say what the chain shows of the node."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from medianode.errors import MedianodeError, WrongState
 from medianode.wallet.facts import KeyState, WalletFacts
 from medianode.wallet.keys.choice import InFile, KeyChoice
 from medianode.wallet.keys.private_files import check_private
+from medianode.wallet.late import aside
 
 if TYPE_CHECKING:
     from medianode.wallet.keys.guarded import PolicySigner
@@ -92,10 +94,10 @@ class NodeKey:
         log.error("the wallet is locked; calls go on without it", reason=problem)
 
     async def _open(self) -> None:
-        # The Ethereum libraries take most of a second to import: in a thread, beside the start of everything else.
-        late = await asyncio.to_thread(import_module, "medianode.wallet.keys.opening")
-        self._signer, self._ledger = await late.open_or_make(
-            self._choice, self._folder, self._clock, self._policy
+        opening = await aside(partial(import_module, "medianode.wallet.keys.opening"))
+        policy = await aside(self._policy) if self._policy is not None else None
+        self._signer, self._ledger = await opening.open_or_make(
+            self._choice, self._folder, self._clock, policy
         )
         self._state = "ready"
         log.info("the wallet is ready", address=self._signer.address)

@@ -4,7 +4,7 @@ import asyncio
 import fcntl
 import os
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,7 +42,7 @@ async def make_signer(choice: KeyChoice, key: bytes | None = None) -> Signer:
 
 
 async def open_or_make(
-    choice: KeyChoice, folder: Path, clock: Clock, policy: Callable[[], Policy] | None
+    choice: KeyChoice, folder: Path, clock: Clock, policy: Policy | None
 ) -> tuple[PolicySigner, Ledger]:
     """Opens the key of a node under its policy; a keystore that is not there yet is made."""
     try:
@@ -54,7 +54,7 @@ async def open_or_make(
             key = await make_signer(choice)
         except Conflict:  # another process of this folder was quicker
             key = await open_signer(choice)
-    return await guard(key, folder, clock, policy() if policy is not None else Policy())
+    return await guard(key, folder, clock, policy or Policy())
 
 
 async def guard(key: Signer, folder: Path, clock: Clock, policy: Policy) -> tuple[PolicySigner, Ledger]:
