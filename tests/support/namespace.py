@@ -1,7 +1,11 @@
 """A network of its own for a node and its clients: some offer or reach no loopback address, so a host address is needed."""
 
+import json
 import os
 import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +18,21 @@ def unshared() -> list[str]:
     if subprocess.run([*words, "ip", "link"], check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody but root make a network namespace, or has no iproute2")
     return words
+
+
+def in_namespace(module: str, *arguments: str, home: Path) -> Any:
+    """Runs a module in a network namespace of its own; returns the JSON value that it printed last."""
+    done = subprocess.run(
+        [*unshared(), sys.executable, "-m", module, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "HOME": str(home)},
+        timeout=110,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def network() -> None:

@@ -75,6 +75,28 @@ fn media_follows_a_peer_whose_address_changes() {
 }
 
 #[test]
+fn media_goes_on_through_an_ice_restart() {
+    let (mut node, context) = (Node::start(), context());
+    node.router(1);
+    let mut publisher = node.connected(1, 1, Link::Udp(V4), &context);
+    let mut player = node.connected(1, 2, Link::Udp(V4), &context);
+    node.produce(&publisher, 10, MediaKind::Audio);
+    node.consume(&player, 20, 10, MediaKind::Audio);
+    let transport = TransportId(2);
+    let Reply::Ice { ice, candidates } = node.must(Command::RestartIce { transport }) else {
+        panic!()
+    };
+    assert!(!candidates.is_empty());
+    publisher.send_rtp(&[(1, rtp(MediaKind::Audio, 10, 1, false, b"old credentials"))]);
+    player.run("media", |player| player.packets.len() == 1);
+    player.restart_ice(ice);
+    player.rebind();
+    player.run("checks with the new credentials", peer::Client::has_path);
+    publisher.send_rtp(&[(2, rtp(MediaKind::Audio, 10, 2, false, b"new credentials"))]);
+    player.run("media on the new path", |player| player.packets.len() == 2);
+}
+
+#[test]
 fn refuses_in_silence_whatever_belongs_to_nobody() {
     let (mut node, context) = (Node::start(), context());
     node.router(1);

@@ -439,6 +439,18 @@ impl Client {
         datagrams
     }
 
+    /// Checks with the credentials of an ICE restart from now on.
+    pub fn restart_ice(&mut self, remote: IceParameters) {
+        let local = IceParameters::with_random_password("again".to_owned(), false).unwrap();
+        let pace = Duration::from_millis(2500);
+        self.agent = ControllingAgent::new(Instant::now(), local, remote, pace).unwrap();
+    }
+
+    /// The agent has a path.
+    pub fn has_path(&self) -> bool {
+        self.agent.is_connected()
+    }
+
     /// Our port; another one from now on, as behind a NAT that forgot us.
     pub fn rebind(&mut self) {
         if let Wire::Udp(socket, _) = &mut self.wire {
