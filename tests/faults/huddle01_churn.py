@@ -113,22 +113,29 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         node = start(Path(folder) / "node")
-        asyncio.run(churn(node, 120, options.at_once, 0, lambda: False))
-        until_empty(node)
-        before = held(node)
-        print("after warming up", before, flush=True)
-        end = time.monotonic() + options.minutes * 60
-        minute = total = 0
-        while time.monotonic() < end:
-            minute += 1
-            stop = min(end, time.monotonic() + 60)
-            came = churn(node, sys.maxsize, options.at_once, minute, lambda s=stop: time.monotonic() > s)
-            total += asyncio.run(came)
-            print(f"minute {minute}: {total} came", held(node), flush=True)
-        until_empty(node)
-        check_back(node, before)
-        print("left nothing behind", held(node))
-        assert node.stop() == 0, "".join(node.log)
+        try:
+            watch(node, options.minutes * 60, options.at_once)
+        finally:
+            status = node.stop()
+        assert status == 0, "".join(node.log)
+
+
+def watch(node: RunningNode, seconds: float, at_once: int) -> None:
+    """Churns and prints what the node holds, minute by minute."""
+    asyncio.run(churn(node, 120, at_once, 0, lambda: False))
+    until_empty(node)
+    before = held(node)
+    print("after warming up", before, flush=True)
+    end = time.monotonic() + seconds
+    minute = total = 0
+    while time.monotonic() < end:
+        minute += 1
+        stop = min(end, time.monotonic() + 60)
+        total += asyncio.run(churn(node, sys.maxsize, at_once, minute, lambda s=stop: time.monotonic() > s))
+        print(f"minute {minute}: {total} came", held(node), flush=True)
+    until_empty(node)
+    check_back(node, before)
+    print("left nothing behind", held(node), flush=True)
 
 
 if __name__ == "__main__":

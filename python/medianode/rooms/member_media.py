@@ -23,6 +23,7 @@ from medianode.rooms.room import Consumption, Membership, MemberTransport, Produ
 from medianode.rooms.talk import Talk
 from medianode.sfu.commands import (
     CloseConsumer,
+    CloseProducer,
     CloseTransport,
     ConnectTransport,
     CreateConsumer,
@@ -156,6 +157,7 @@ class MemberMedia:
             await self._sfu.submit(CreateProducer(transport.id, producer.id, kind, rtp, paused))
         except BaseException:
             self._directory.sources.unclaim(producer)
+            self._directory.switching.post(CloseProducer(producer.id))
             raise
         if self._directory.sources.producer(producer.id) is None:
             raise WrongState(f"{name} was closed while it was opened")
@@ -232,6 +234,7 @@ class MemberMedia:
         except BaseException:
             if member.consumptions.get(number) is consumption:
                 del member.consumptions[number]
+            self._directory.switching.post(CloseConsumer(consumption.consumer))
             raise
         if member.consumptions.get(number) is not consumption:
             raise NotFound(f"producer {number} ended while it was asked for")

@@ -88,8 +88,7 @@ impl WebRtcTransport {
             DtlsRole::Auto | DtlsRole::Client => DtlsRole::Server,
             DtlsRole::Server => DtlsRole::Client,
         });
-        self.secure
-            .connect(now, dtls.fingerprints.clone(), sctp)?;
+        self.secure.connect(now, dtls.fingerprints.clone(), sctp)?;
         self.connect_deadline = Some(now + self.connect_timeout);
         Ok(())
     }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use lab::{Lab, context, fingerprint_of, ice, limits, tuple};
 use medianode_webrtc::TransportEvent::{ConsentLost, TupleAdded, TupleRemoved, TupleSelected};
-use medianode_webrtc::params::{
-    DtlsParameters, DtlsRole, IceParameters, Protocol, TransportTuple,
-};
+use medianode_webrtc::params::{DtlsParameters, DtlsRole, IceParameters, Protocol, TransportTuple};
 use medianode_webrtc::stun::{IceRole, Outgoing, RtcStun, StunCodec, Verified};
 use medianode_webrtc::{TransportEvent, WebRtcTransport};
 use std::time::Instant;

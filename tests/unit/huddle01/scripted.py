@@ -38,6 +38,8 @@ class Line:
         self.frames: list[bytes] = []
         self.close_code: int | None = None
         self.dropped = False
+        self.broken = False
+        """Nothing can be sent any more."""
         self.readable = asyncio.Event()
         self.readable.set()
         self.changed = asyncio.Event()
@@ -50,6 +52,8 @@ class Line:
 
     async def send(self, frame: bytes) -> None:
         await self.readable.wait()
+        if self.broken:
+            raise ConnectionEnded(1006)
         self.frames.append(frame)
         self.changed.set()
 

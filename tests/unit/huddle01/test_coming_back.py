@@ -45,6 +45,16 @@ async def test_who_leaves_is_gone_at_once(stage: Stage, code: int) -> None:
     assert not stage.world.sfu.producers
 
 
+async def test_who_leaves_while_something_is_sent_is_gone_at_once(stage: Stage) -> None:
+    """The writer finds the line dead before the reader finds the goodbye."""
+    ann, bob = await stage.joined("ann"), await stage.joined("bob")
+    ann.line.broken = True
+    bob.ask(wire.SendData(to=["*"], payload="hi"))
+    await bob.until(wire.ReceiveData)
+    ann.line.inward.put_nowait(1000)
+    assert (await bob.until(wire.PeerLeft)).peerId == "ann"
+
+
 async def test_a_client_that_comes_back_learns_what_it_missed(stage: Stage) -> None:
     ann, (video,) = await stage.on_air("ann", "video")
     bob = await stage.joined("bob")

@@ -45,6 +45,7 @@ ENTRY_S = 30.0
 """A connection that has not asked to enter by then is ended."""
 SEND_S = 15.0
 """A client that takes nothing for so long has a dead connection."""
+LAST_WORD_S = 1.0
 MALFORMED = 16
 """Frames without sense that one connection may send."""
 
@@ -135,7 +136,14 @@ class Conversation:
         reader = asyncio.create_task(self._read(arrival), name="huddle01 reader")
         try:
             done, _ = await asyncio.wait([writer, reader], return_when=asyncio.FIRST_COMPLETED)
-            return await (reader if reader in done else writer) in CLIENT_LEFT
+            if reader not in done:
+                await writer
+                # The line is dead; perhaps because the client left, which the reader is about to see.
+                await asyncio.wait([reader], timeout=LAST_WORD_S)
+                if not reader.done():
+                    await self._end(None)
+                    return False
+            return await reader in CLIENT_LEFT
         except Finished as finished:
             await self._end(finished.code)
             return finished.code is not None
@@ -274,14 +282,16 @@ class Conversation:
 
     # Writing
 
-    async def _write(self, arrival: Arrival) -> int:
+    async def _write(self, arrival: Arrival) -> None:
         """Sends what is queued, in order; returns when the connection is dead, and finishes it when the outbox has ended."""
         async for item in self._outbox:
             for message in self._messages(arrival, item):
                 try:
                     async with asyncio.timeout(SEND_S):
                         await self._connection.send(codec.encode(message))
-                except (ConnectionEnded, TimeoutError):
+                except ConnectionEnded:
+                    return
+                except TimeoutError:
                     raise Finished(None) from None
                 except InternalError:
                     log.exception("a message could not be written", message=type(message).__name__)
