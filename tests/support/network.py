@@ -28,7 +28,9 @@ class Network:
     wallet: Wallet
     owner: LocalSigner = field(default_factory=lambda: LocalSigner(b"\x21" * 32))
     node: LocalSigner = field(default_factory=lambda: LocalSigner(b"\x22" * 32))
-    reporters: list[LocalSigner] = field(default_factory=lambda: [LocalSigner(bytes([0x30 + i]) * 32) for i in range(3)])
+    reporters: list[LocalSigner] = field(
+        default_factory=lambda: [LocalSigner(bytes([0x30 + i]) * 32) for i in range(3)]
+    )
 
     @property
     def contracts(self):
@@ -68,7 +70,9 @@ class Network:
 async def open_network(chain: LocalChain, folder: Path, rules: Rules = RULES) -> AsyncIterator[Network]:
     """Deploys everything, and gives owner, node and reporters ether, the owner tokens."""
     clock = SystemClock()
-    async with open_provider(ProviderConfig((chain.url,), chain.chain_id, calls_per_s=1000), clock) as provider:
+    async with open_provider(
+        ProviderConfig((chain.url,), chain.chain_id, calls_per_s=1000), clock
+    ) as provider:
         deployer = Deployer(provider)
         network = Network(chain, None)  # type: ignore[arg-type] - it follows
         deployment = await deployer.deploy([signer.address for signer in network.reporters], rules)

@@ -18,7 +18,9 @@ from tests.support.network import DETAILS, Network, open_network
 
 
 async def registered(net: Network) -> None:
-    wanted = await registry.register(await net.approver(), net.owner.address, net.node, net.owner.address, DETAILS)
+    wanted = await registry.register(
+        await net.approver(), net.owner.address, net.node, net.owner.address, DETAILS
+    )
     assert (await net.perform(net.owner, wanted)).state is State.FINAL
 
 
@@ -26,12 +28,18 @@ async def test_a_node_registers_once(anvil, tmp_path):
     async with open_network(anvil, tmp_path) as net:
         await registered(net)
         record = await net.record()
-        assert (record.owner, record.signer, record.payee) == (net.owner.address, net.node.address, net.owner.address)
+        assert (record.owner, record.signer, record.payee) == (
+            net.owner.address,
+            net.node.address,
+            net.owner.address,
+        )
         assert (record.status, record.details) == (Status.ACTIVE, DETAILS)
         await registered(net)
         assert net.nonce(net.owner) == 1
         events = [event async for event in Following(net.wallet, "test").new_events()]
-        assert {"Registered", "Updated"} <= {event.name for event in events if event.contract == "NodeRegistry"}
+        assert {"Registered", "Updated"} <= {
+            event.name for event in events if event.contract == "NodeRegistry"
+        }
         assert [event async for event in Following(net.wallet, "test").new_events()] == []
 
 
@@ -92,7 +100,8 @@ async def test_a_slash_reaches_what_is_on_its_way_out(anvil, tmp_path):
         await registered(net)
         approver = await net.approver()
         await net.perform(
-            net.owner, await staking.bond(approver, net.owner, await net.record(), await net.stake(), 200 * TOKEN)
+            net.owner,
+            await staking.bond(approver, net.owner, await net.record(), await net.stake(), 200 * TOKEN),
         )
         await net.perform(net.owner, staking.unbond(net.contracts, await net.record(), await net.stake(), 0))
         staking_at = net.wallet.config.deployment.staking
@@ -125,7 +134,9 @@ async def test_a_new_key_takes_over_while_the_old_ones_queue_is_drained(anvil, t
         drained = await net.perform(net.node, stale.wanted)
         assert drained.state is State.FAILED_REVERT
         assert "NotNode" in (drained.note or "")
-        assert (await net.perform(new, registry.update(net.contracts, await net.record(), other))).state is State.FINAL
+        assert (
+            await net.perform(new, registry.update(net.contracts, await net.record(), other))
+        ).state is State.FINAL
         assert (await net.record()).details == other
 
 
@@ -155,7 +166,7 @@ async def test_a_contract_of_other_code_is_not_signed_for(anvil, tmp_path):
     async with open_network(anvil, tmp_path) as net:
         code = anvil.rpc("eth_getCode", net.wallet.config.deployment.staking, "latest")
         anvil.rpc("anvil_setCode", net.wallet.config.deployment.staking, code[:-2] + "ff")
-        with pytest.raises(WrongState, match="another contract is at .*Staking"):
+        with pytest.raises(WrongState, match=r"another contract is at .*Staking"):
             await net.approver()
 
 
@@ -168,7 +179,13 @@ async def test_each_key_may_do_only_what_is_its_own(anvil, tmp_path):
         update = registry.update(net.contracts, await net.record(), DETAILS)
 
         def transaction(wanted, **more):
-            fields = {"value": 0, "chain_id": wanted.chain_id, "max_fee_per_gas": 10**9, "gas": 100_000, **more}
+            fields = {
+                "value": 0,
+                "chain_id": wanted.chain_id,
+                "max_fee_per_gas": 10**9,
+                "gas": 100_000,
+                **more,
+            }
             return TransactionRequest(
                 nonce=0, to=wanted.to, data=wanted.data, max_priority_fee_per_gas=1, **fields
             )

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from medianode.cli import main
+from medianode.clock import SystemClock
 from tests.support.chains import tool
 
 PAYEE = "0x" + "00" * 18 + "1234"
@@ -41,10 +42,20 @@ class Devnet:
         return json.loads(done.stdout) if done.stdout.strip() else {"error": done.stderr}
 
     def owner(self) -> list[str]:
-        return ["--owner-keystore", self.ready["keystores"]["owner"], "--owner-password-file", self.password("owner")]
+        return [
+            "--owner-keystore",
+            self.ready["keystores"]["owner"],
+            "--owner-password-file",
+            self.password("owner"),
+        ]
 
     def reporter(self) -> list[str]:
-        return ["--owner-keystore", self.ready["keystores"]["reporter"], "--owner-password-file", self.password("reporter")]
+        return [
+            "--owner-keystore",
+            self.ready["keystores"]["reporter"],
+            "--owner-password-file",
+            self.password("reporter"),
+        ]
 
     def password(self, role: str) -> str:
         return self.ready["password_files"][role]
@@ -122,13 +133,14 @@ def test_from_registration_to_the_claim_by_commands(devnet: Devnet, tmp_path: Pa
     assert devnet.command("node", "stake", *devnet.owner(), "250")["state"] == "final"
     assert "250000000000000000000" in devnet.cast("Staking", "stakeOf(uint256)(uint256,uint256,uint256)", "1")
 
-    number = int(time.time()) // 60
+    now = int(SystemClock().now())
+    number = now // 60
     fields = {
         "nodeId": "1",
         "epoch": str(number),
         "seq": "1",
         "start": str(number * 60),
-        "end": str(int(time.time()) + 5),
+        "end": str(now + 5),
         "bytesRelayed": "1000",
         "participantMs": "1",
         "sessions": 1,
@@ -159,7 +171,10 @@ def test_from_registration_to_the_claim_by_commands(devnet: Devnet, tmp_path: Pa
 
     altered = file.read_text().replace('"cumulative": "1', '"cumulative": "2')
     (tmp_path / "altered.json").write_text(altered)
-    assert "add up" in devnet.command("epoch", "verify", str(tmp_path / "altered.json"), status=1, chain=False)["error"]
+    assert (
+        "add up"
+        in devnet.command("epoch", "verify", str(tmp_path / "altered.json"), status=1, chain=False)["error"]
+    )
 
     observed = ["--observe", devnet.ready["accounts"]["node"]]
     assert "observe mode" in devnet.command("node", "update", "--region", "us", *observed, status=2)["error"]

@@ -64,7 +64,9 @@ async def build(net: Network, signers, before=None, budget=1000 * TOKEN) -> epoc
 
 async def vote(net: Network, reporter: int, found: epochs.Epoch):
     key = net.reporters[reporter]
-    return await net.perform(key, rewards.vote(net.contracts, found, "https://epochs.example.org/1", key.address))
+    return await net.perform(
+        key, rewards.vote(net.contracts, found, "https://epochs.example.org/1", key.address)
+    )
 
 
 async def status(net: Network, found: epochs.Epoch) -> int:
@@ -79,7 +81,9 @@ async def activate(net: Network, found: epochs.Epoch) -> None:
 
 async def claim(net: Network, found: epochs.Epoch, node: int):
     height = (await net.head()).number
-    return await net.perform(net.node, await rewards.claim(net.contracts, found, node, net.node.address, height))
+    return await net.perform(
+        net.node, await rewards.claim(net.contracts, found, node, net.node.address, height)
+    )
 
 
 async def test_two_of_three_decide_and_a_claim_pays_all_that_was_earned_once(anvil, tmp_path):
@@ -135,7 +139,9 @@ async def test_proofs_of_others_wrong_amounts_and_too_much_are_refused(anvil, tm
         ):
             data = net.contracts.call("Rewards", function, node, payee, amount, proof)
             ask = {"is": "claimed", "node_id": node, "cumulative": amount}
-            wanted = intent(net.contracts, "claim", f"{node}:{payee}:{amount}", net.node.address, ("Rewards", data), ask)
+            wanted = intent(
+                net.contracts, "claim", f"{node}:{payee}:{amount}", net.node.address, ("Rewards", data), ask
+            )
             refused = await net.perform(net.node, wanted)
             assert refused.state is State.FAILED_REVERT
             assert "BadProof" in (refused.note or "")

@@ -61,7 +61,9 @@ async def test_a_node_without_ether_is_registered_and_changed_by_a_relayer(anvil
         assert (await relayed(net, leave)).state is State.FINAL
 
 
-async def test_a_replay_a_changed_byte_a_late_one_and_another_chain_are_refused_with_their_reasons(anvil, tmp_path):
+async def test_a_replay_a_changed_byte_a_late_one_and_another_chain_are_refused_with_their_reasons(
+    anvil, tmp_path
+):
     async with open_network(anvil, tmp_path) as net:
         await relayed(net, await request(net))
         stale = await registry.update_request(
@@ -88,7 +90,10 @@ async def test_a_replay_a_changed_byte_a_late_one_and_another_chain_are_refused_
         assert late.state is State.FAILED_REVERT
         assert "Expired" in (late.note or "")
 
-        for other in (document.replace('"chainId": 31337', '"chainId": 1'), document.replace("updateFor", "payFor")):
+        for other in (
+            document.replace('"chainId": 31337', '"chainId": 1'),
+            document.replace("updateFor", "payFor"),
+        ):
             with pytest.raises(InvalidArgument, match=r"chain 1|payFor"):
                 registry.relayed(net.contracts, RelayRequest.from_json(other), net.owner.address)
 
