@@ -15,7 +15,7 @@ const outputs = [
   ["src/NodeRegistry.sol", "NodeRegistry", shipped],
   ["src/Rewards.sol", "Rewards", shipped],
   ["src/Staking.sol", "Staking", shipped],
-  ["src/test/OwnerContract.sol", "OwnerContract", forTests],
+  ["test/OwnerContract.sol", "OwnerContract", forTests],
 ];
 const settings = {
   evmVersion: "cancun",
@@ -46,6 +46,7 @@ function build() {
 }
 
 function describe(path, name, { abi, evm, metadata, storageLayout }) {
+  const { compiler, settings: used, sources } = JSON.parse(metadata);
   return {
     abi,
     bytecode: `0x${evm.bytecode.object}`,
@@ -53,16 +54,15 @@ function describe(path, name, { abi, evm, metadata, storageLayout }) {
     contractName: name,
     deployedBytecode: `0x${evm.deployedBytecode.object}`,
     immutableReferences: Object.values(evm.deployedBytecode.immutableReferences ?? {}).flat(),
-    inputHash: inputHash(metadata),
+    inputHash: sha256({ compiler, used, sources }),
     sourceName: path,
+    sources: Object.fromEntries(Object.entries(sources).map(([file, { keccak256 }]) => [file, keccak256])),
     storageLayout: storageLayout.storage.map(({ label, offset, slot, type }) => ({ label, offset, slot, type })),
   };
 }
 
-// Of the sources that a contract is made of and the settings: says whether an artifact is behind them.
-function inputHash(metadata) {
-  const { compiler, settings: used, sources } = JSON.parse(metadata);
-  return `0x${createHash("sha256").update(JSON.stringify(sorted({ compiler, used, sources }))).digest("hex")}`;
+function sha256(value) {
+  return `0x${createHash("sha256").update(JSON.stringify(sorted(value))).digest("hex")}`;
 }
 
 function sorted(value) {

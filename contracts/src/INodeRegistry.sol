@@ -10,6 +10,12 @@ interface INodeRegistry {
         Gone
     }
 
+    struct Keys {
+        address owner;
+        address signer;
+        Status status;
+    }
+
     struct Node {
         address owner;
         Status status;
@@ -24,7 +30,7 @@ interface INodeRegistry {
     }
 
     /// @notice The keys and the status; zero for an unknown id, the last signer for a node that is gone.
-    function keysOf(uint256 nodeId) external view returns (address owner, address signer, Status status);
+    function keysOf(uint256 nodeId) external view returns (Keys memory);
 
     /// @notice Whether a signer spoke for a node at a time (seconds since 1970).
     function spokeFor(address signer, uint256 nodeId, uint64 time) external view returns (bool);

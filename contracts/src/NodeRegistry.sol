@@ -270,19 +270,20 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
     /// @notice The node that a signer speaks for now, or 0.
     function nodeOf(address signer) external view returns (uint256 nodeId) {
         Binding memory binding = bindings[signer];
-        return binding.until == 0 ? binding.nodeId : 0;
+        return binding.until > 0 ? 0 : binding.nodeId;
     }
 
     /// @inheritdoc INodeRegistry
-    function keysOf(uint256 nodeId) external view returns (address owner, address signer, Status status) {
+    function keysOf(uint256 nodeId) external view returns (Keys memory) {
         Node storage node = _nodes[nodeId];
-        return (node.owner, node.signer, node.status);
+        return Keys(node.owner, node.signer, node.status);
     }
 
     /// @inheritdoc INodeRegistry
     function spokeFor(address signer, uint256 nodeId, uint64 time) external view returns (bool) {
         Binding memory binding = bindings[signer];
-        return binding.nodeId == nodeId && time >= binding.since && (binding.until == 0 || time <= binding.until);
+        if (binding.nodeId != nodeId || time < binding.since) return false;
+        return binding.until > 0 ? time <= binding.until : true;
     }
 
     /// @notice The payee that counts now.
@@ -358,7 +359,8 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
     /// Binds a signer that agrees. One key speaks for one node at a time, and a retired one rests before it serves
     /// another, so that evidence against it stays good for as long as it can be used.
     function _bind(uint256 nodeId, address owner, address signer, Approval calldata consent) private {
-        if (signer == owner || signer == payeeOf(nodeId)) revert KeysNotSeparate(signer);
+        bool paid = signer == _nodes[nodeId].payee || signer == payeeChanges[nodeId].to;
+        if (signer == owner || paid) revert KeysNotSeparate(signer);
         Binding memory binding = bindings[signer];
         if (binding.nodeId != 0) {
             bool own = binding.nodeId == nodeId && binding.until != 0;
@@ -399,6 +401,7 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
     function _useSignerApproval(address signer, bytes32 structHash, Approval calldata approval) private {
         if (block.timestamp > approval.deadline) revert Expired(approval.deadline);
         _useCheckedNonce(signer, approval.nonce);
+        // slither-disable-next-line unused-return (the third value only details the problem)
         (address recovered, ECDSA.RecoverError problem,) =
             ECDSA.tryRecoverCalldata(_hashTypedDataV4(structHash), approval.signature);
         if (problem != ECDSA.RecoverError.NoError || recovered != signer) revert BadSignature(signer);

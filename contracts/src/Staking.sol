@@ -170,7 +170,7 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
         if (account.pendingSlashes != 0) revert SlashPending(nodeId);
         amount = _takeUnlocked(account);
         if (amount == 0) revert NothingToWithdraw(nodeId);
-        (address owner,,) = registry.keysOf(nodeId);
+        address owner = registry.keysOf(nodeId).owner;
         emit Withdrawn(nodeId, owner, amount);
         token.safeTransfer(owner, amount);
     }
@@ -243,8 +243,8 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
 
     /// @notice Leaves jail after its time; by the owner or the signer.
     function unjail(uint256 nodeId) external {
-        (address owner, address signer,) = registry.keysOf(nodeId);
-        if (msg.sender != owner && msg.sender != signer) revert NotNode(nodeId, msg.sender);
+        INodeRegistry.Keys memory keys = registry.keysOf(nodeId);
+        if (msg.sender != keys.owner && msg.sender != keys.signer) revert NotNode(nodeId, msg.sender);
         uint40 jailedUntil = _accounts[nodeId].jailedUntil;
         if (jailedUntil == 0) revert NotJailed(nodeId);
         if (block.timestamp < jailedUntil) revert TooEarly(jailedUntil);
@@ -284,7 +284,7 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
 
     /// @notice Whether work may be given to a node: registered, not suspended, not jailed, bond high enough.
     function listed(uint256 nodeId) external view returns (bool) {
-        (,, INodeRegistry.Status status) = registry.keysOf(nodeId);
+        INodeRegistry.Status status = registry.keysOf(nodeId).status;
         Account storage account = _accounts[nodeId];
         return status == INodeRegistry.Status.Active && account.jailedUntil == 0
             && account.bonded >= parameters.minimumBond;
@@ -302,9 +302,11 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
 
     function _bond(uint256 nodeId, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
-        (, address signer, INodeRegistry.Status status) = registry.keysOf(nodeId);
-        if (status == INodeRegistry.Status.None || status == INodeRegistry.Status.Gone) revert NodeNotLive(nodeId);
-        if (msg.sender == signer) revert SignerMayNotBond(nodeId);
+        INodeRegistry.Keys memory keys = registry.keysOf(nodeId);
+        if (keys.status == INodeRegistry.Status.None || keys.status == INodeRegistry.Status.Gone) {
+            revert NodeNotLive(nodeId);
+        }
+        if (msg.sender == keys.signer) revert SignerMayNotBond(nodeId);
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), amount);
         uint256 received = token.balanceOf(address(this)) - before;
@@ -387,8 +389,7 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
     }
 
     function _onlyOwner(uint256 nodeId) private view {
-        (address owner,,) = registry.keysOf(nodeId);
-        if (msg.sender != owner) revert NotOwner(nodeId, msg.sender);
+        if (msg.sender != registry.keysOf(nodeId).owner) revert NotOwner(nodeId, msg.sender);
     }
 
     function _setParameters(Parameters memory next) private {

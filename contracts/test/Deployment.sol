@@ -194,8 +194,8 @@ abstract contract Deployment {
         return registry.register(registration, agreed);
     }
 
-    function statusOf(uint256 nodeId) internal view returns (INodeRegistry.Status status) {
-        (,, status) = registry.keysOf(nodeId);
+    function statusOf(uint256 nodeId) internal view returns (INodeRegistry.Status) {
+        return registry.keysOf(nodeId).status;
     }
 
     /// Gives the owner tokens and bonds them.

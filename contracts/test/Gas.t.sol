@@ -119,13 +119,17 @@ contract GasTest is DeployedTest {
     }
 
     function test_deployments() public {
+        vm.startSnapshotGas("gas", "deploy AccessManager");
         create("AccessManager", abi.encode(admin));
-        record("deploy AccessManager");
+        vm.stopSnapshotGas();
+        vm.startSnapshotGas("gas", "deploy NodeRegistry");
         createRegistry(NodeRegistry.Parameters(1 days, 14 days));
-        record("deploy NodeRegistry");
+        vm.stopSnapshotGas();
+        vm.startSnapshotGas("gas", "deploy Staking");
         createStaking(registry, token, treasury, stakingParameters());
-        record("deploy Staking");
+        vm.stopSnapshotGas();
+        vm.startSnapshotGas("gas", "deploy EpochReports and Rewards");
         createReports(EPOCH, reporters, EpochReports.Parameters(EMISSION_CAP, 6 hours, 2));
-        record("deploy EpochReports and Rewards");
+        vm.stopSnapshotGas();
     }
 }

@@ -196,6 +196,16 @@ contract NodeRegistryTest is DeployedTest {
         vm.stopPrank();
     }
 
+    function test_aPayeeToBeCannotBecomeTheSigner() public {
+        uint256 nodeId = registerNode();
+        NodeRegistry.Approval memory agreed = consent(OTHER_KEY, owner);
+        vm.startPrank(owner);
+        registry.changePayee(nodeId, other);
+        vm.expectRevert(abi.encodeWithSelector(NodeRegistry.KeysNotSeparate.selector, other));
+        registry.rotate(nodeId, other, agreed);
+        vm.stopPrank();
+    }
+
     function test_ownershipIsOfferedAndAccepted() public {
         uint256 nodeId = registerNode();
         vm.startPrank(owner);

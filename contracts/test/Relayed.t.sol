@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
 import {INodeRegistry} from "../src/INodeRegistry.sol";
 import {NodeRegistry} from "../src/NodeRegistry.sol";
-import {OwnerContract} from "../src/test/OwnerContract.sol";
+import {OwnerContract} from "./OwnerContract.sol";
 import {DeployedTest} from "./Deployment.sol";
 import {vm} from "./Vm.sol";
 

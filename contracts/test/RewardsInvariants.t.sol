@@ -13,7 +13,6 @@ contract RewardsActors is Deployment {
     uint64 public immutable firstEpoch = uint64(START) / EPOCH;
 
     mapping(uint256 nodeId => uint256) public paid;
-    uint256 public epochsActivated;
 
     struct Plan {
         uint256[NODES] cumulative;
@@ -84,9 +83,7 @@ contract RewardsActors is Deployment {
 
     function activate(uint256 seed) external atItsTime {
         if (_agreed.length == 0) return;
-        try reports.activate(_agreed[seed % _agreed.length]) {
-            ++epochsActivated;
-        } catch {}
+        try reports.activate(_agreed[seed % _agreed.length]) {} catch {}
     }
 
     function claim(uint256 seed) external atItsTime {

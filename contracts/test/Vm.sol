@@ -33,6 +33,8 @@ interface Vm {
 
     function envOr(string calldata name, bool otherwise) external view returns (bool);
     function getCode(string calldata path) external view returns (bytes memory);
+    function startSnapshotGas(string calldata group, string calldata name) external;
+    function stopSnapshotGas() external returns (uint256);
     function snapshotGasLastCall(string calldata group, string calldata name) external returns (uint256);
     function toString(uint256 value) external pure returns (string memory);
     function toString(address value) external pure returns (string memory);

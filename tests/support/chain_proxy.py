@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
@@ -32,7 +32,7 @@ class ChainProxy:
     _runner: web.AppRunner | None = None
     _session: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> "ChainProxy":
+    async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/{key:.*}", self._handle)
         self._session = aiohttp.ClientSession()

@@ -13,6 +13,7 @@ from medianode.wallet.chain.finality import Finality
 from medianode.wallet.chain.provider import ProviderConfig, open_provider
 from medianode.wallet.chain.reader import Reader
 from medianode.wallet.keys.local import LocalSigner
+from medianode.wallet.tx.alarms import Alarms
 from medianode.wallet.tx.database import Database
 from medianode.wallet.tx.intent import NewIntent
 from medianode.wallet.tx.manager import ENDS, Manager, ManagerConfig, watch
@@ -48,6 +49,7 @@ async def work(config: dict) -> None:
             ),
             Opaque(),
             clock,
+            Alarms(),
         )
         wanted = [action(i, chain_id, signer.address, config["contract"]) for i in range(config["actions"])]
         for new in [*wanted, *wanted]:

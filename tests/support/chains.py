@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_utils.abi import function_signature_to_4byte_selector
+from eth_utils.address import to_checksum_address
 
 FOLDER = Path(__file__).parents[1] / "chains"
 START_S = 60
@@ -170,3 +172,25 @@ def _drain(process: subprocess.Popen[str]) -> None:
                 pass
 
     threading.Thread(target=read, daemon=True).start()
+
+
+@dataclass(frozen=True)
+class TestArtifact:
+    """A contract that only tests use."""
+
+    __test__ = False
+    bytecode: str
+    abi: list[dict[str, Any]]
+
+    def deploy(self, chain: LocalChain, *addresses: str) -> str:
+        arguments = "".join(address[2:].rjust(64, "0") for address in addresses)
+        return str(to_checksum_address(chain.send(data=self.bytecode + arguments)["contractAddress"]))
+
+    def call(self, name: str) -> str:
+        """Encodes a call without arguments."""
+        return "0x" + function_signature_to_4byte_selector(f"{name}()").hex()
+
+
+def artifact_of_test(name: str) -> TestArtifact:
+    document = json.loads((Path(__file__).parent / "contracts" / f"{name}.json").read_text())
+    return TestArtifact("0x" + document["bytecode"].removeprefix("0x"), document["abi"])

@@ -95,7 +95,11 @@ class Chaos:
 
     async def _lives(self, url: str) -> None:
         """Each life of the worker has a few actions more to do; the last one may finish."""
-        mishaps = [self._wipe] * self.plan.pool_wipes + [self._reorg] * self.plan.reorgs + [self._steal] * self.plan.foreign
+        mishaps = (
+            [self._wipe] * self.plan.pool_wipes
+            + [self._reorg] * self.plan.reorgs
+            + [self._steal] * self.plan.foreign
+        )
         self.rng.shuffle(mishaps)
         for life in range(self.plan.kills):
             await self._start(url, self.plan.actions * (life + 1) // self.plan.kills)
@@ -129,7 +133,11 @@ class Chaos:
             "most_unmined": 8,
         }
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.support.chain_worker", json.dumps(config), stdout=asyncio.subprocess.PIPE
+            sys.executable,
+            "-m",
+            "tests.support.chain_worker",
+            json.dumps(config),
+            stdout=asyncio.subprocess.PIPE,
         )
         assert self._process.stdout is not None
         line = await self._process.stdout.readline()

@@ -22,7 +22,7 @@ RECEIPT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The parameters of the contracts, in seconds and tokens: as short as they allow. Time can be made to pass on such a chain."""
+    """The parameters of the contracts, in seconds and tokens: as short as they allow."""
 
     change_delay: int = 60
     signer_rest: int = 60

@@ -18,11 +18,11 @@ from medianode.wallet.facts import ChainFacts, Observed
 from medianode.wallet.keys.choice import folder
 from medianode.wallet.keys.node_key import NodeKey
 from medianode.wallet.late import aside
+from medianode.wallet.tx.alarms import Alarms
 
 if TYPE_CHECKING:
     from medianode.wallet.actions.wallet import Wallet, WalletConfig
     from medianode.wallet.keys.policy import Policy
-    from medianode.wallet.tx.manager import Manager
 
 GWEI = 10**9
 FACTS_S = 15.0
@@ -73,10 +73,12 @@ class NodeChain:
         self._key = key
         self._clock = clock
         self._facts = ChainFacts(chain_id=0)
+        self._alarms = Alarms()
 
     def facts(self) -> ChainFacts:
         """Returns the newest facts at once; asks nobody."""
-        return self._facts
+        ringing = tuple(self._alarms.ringing)
+        return replace(self._facts, alarms=ringing)
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -85,9 +87,9 @@ class NodeChain:
             try:
                 await self._work()
             except MedianodeError as error:
-                self._alarm("stopped", str(error))
+                self._alarms.ring("stopped", str(error))
             except Exception:
-                self._alarm("stopped", "internal error")
+                self._alarms.ring("stopped", "internal error; the log says more")
                 log.exception("the wallet's work on the chain failed")
             await asyncio.sleep(RETRY_S)
 
@@ -97,14 +99,16 @@ class NodeChain:
 
         async with open_wallet(wallet_config(self._settings), self._clock) as wallet:
             if isinstance(self._key, Observed):
-                await self._keep_facts(wallet, self._key.address, None)
+                await self._keep_facts(wallet, self._key.address)
                 return
             signer = await self._key.signer()
-            manager = wallet.manager(signer)
+            await wallet.contracts.verify((await wallet.reader.head()).number)
+            manager = wallet.manager(signer, self._alarms)
+            self._alarms.over("stopped")
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(manager.run())
-                    group.create_task(self._keep_facts(wallet, signer.address, manager))
+                    group.create_task(self._keep_facts(wallet, signer.address))
                     if self._settings.chain.ws is not None:
                         heads = Heads(self._settings.chain.ws.get_secret_value(), manager.wake)
                         group.create_task(heads.run())
@@ -113,7 +117,7 @@ class NodeChain:
             finally:
                 manager.close()
 
-    async def _keep_facts(self, wallet: "Wallet", address: str, manager: "Manager | None") -> None:
+    async def _keep_facts(self, wallet: "Wallet", address: str) -> None:
         from medianode.wallet.actions.status import chain_facts, endpoint_health  # noqa: PLC0415
 
         while True:
@@ -123,10 +127,4 @@ class NodeChain:
                 # The manager rings for it; what was known stays, but for the health of endpoints.
                 health = endpoint_health(wallet.reader.provider.endpoints, 0)
                 self._facts = replace(self._facts, endpoints=health)
-            if manager is not None:
-                self._facts = replace(self._facts, alarms=tuple(manager.alarms.ringing))
             await asyncio.sleep(FACTS_S)
-
-    def _alarm(self, name: str, why: str) -> None:
-        log.error("the wallet does nothing on the chain for now; calls go on", reason=why)
-        self._facts = replace(self._facts, alarms=(name,))

@@ -13,6 +13,7 @@ from medianode.wallet.chain.finality import Finality
 from medianode.wallet.chain.provider import ProviderConfig, open_provider
 from medianode.wallet.chain.reader import Reader
 from medianode.wallet.keys.local import LocalSigner
+from medianode.wallet.tx.alarms import Alarms
 from medianode.wallet.tx.database import Database
 from medianode.wallet.tx.intent import Intent, NewIntent
 from medianode.wallet.tx.manager import Manager, ManagerConfig
@@ -59,7 +60,9 @@ class Desk:
     def ask(self, number: int, **more: object) -> Intent:
         data = number.to_bytes(32, "big")
         sender = self.signer.address
-        wanted = NewIntent(f"count:{number}", "count", self.chain.chain_id, sender, self.contract, data, **more)
+        wanted = NewIntent(
+            f"count:{number}", "count", self.chain.chain_id, sender, self.contract, data, **more
+        )
         return self.outbox.submit(wanted)
 
     def intent(self, number: int) -> Intent:
@@ -75,7 +78,9 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(chain: LocalChain, folder: Path, urls: tuple[str, ...] = (), **config: object) -> AsyncIterator[Desk]:
+async def open_desk(
+    chain: LocalChain, folder: Path, urls: tuple[str, ...] = (), **config: object
+) -> AsyncIterator[Desk]:
     """Opens a desk with its account funded and a counting contract deployed."""
     signer, clock = LocalSigner(KEY), SystemClock()
     chain.fund(signer.address)
@@ -95,7 +100,7 @@ async def open_desk(chain: LocalChain, folder: Path, urls: tuple[str, ...] = (),
     )
     provider_config = ProviderConfig(urls or (chain.url,), chain.chain_id, timeout_s=2, calls_per_s=1000)
     async with open_provider(provider_config, clock) as provider:
-        manager = Manager(outbox, Reader(provider), signer, settings, Opaque(), clock)
+        manager = Manager(outbox, Reader(provider), signer, settings, Opaque(), clock, Alarms())
         try:
             yield Desk(chain, contract, signer, outbox, manager)
         finally:

@@ -1,5 +1,7 @@
 """One key's transactions on a chain that misbehaves, round by round."""
 
+import itertools
+
 import pytest
 
 from medianode.errors import Conflict
@@ -37,7 +39,7 @@ async def test_a_stuck_transaction_is_replaced_within_the_cap_and_then_rings(kin
             await desk.rounds()
         attempts = list(reversed(desk.outbox.attempts("count:1")))
         assert len(attempts) > 1
-        for old, new in zip(attempts, attempts[1:], strict=False):
+        for old, new in itertools.pairwise(attempts):
             assert 8 * new.max_fee >= 9 * old.max_fee
             assert 8 * new.tip >= 9 * old.tip
         assert max(attempt.max_fee for attempt in attempts) <= 10 * GWEI
@@ -148,5 +150,7 @@ async def test_a_chain_that_was_made_anew_is_refused(still_anvil, tmp_path):
 
 
 def raise_base_fee(chain, wei: int) -> None:
-    method = "anvil_setNextBlockBaseFeePerGas" if chain.kind == "anvil" else "hardhat_setNextBlockBaseFeePerGas"
+    method = (
+        "anvil_setNextBlockBaseFeePerGas" if chain.kind == "anvil" else "hardhat_setNextBlockBaseFeePerGas"
+    )
     chain.rpc(method, hex(wei))

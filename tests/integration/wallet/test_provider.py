@@ -88,7 +88,9 @@ async def test_one_lying_one_lagging_and_one_right_stop_with_no_quorum(anvil):
     async with endpoints(anvil, 3) as found:
         head = await found.reader.head()
         found.proxies[0].answer = lies
-        found.proxies[1].answer = lambda method, params, result: "0x0" if method == "eth_getBalance" else result
+        found.proxies[1].answer = lambda method, params, result: (
+            "0x0" if method == "eth_getBalance" else result
+        )
         with pytest.raises(NoQuorum, match="eth_getBalance"):
             await found.reader.balance(SENDER.address, head.number)
 
@@ -189,7 +191,9 @@ async def test_a_revert_carries_its_data(anvil):
 async def test_the_manager_works_through_a_dead_and_a_hanging_endpoint(anvil, tmp_path):
     async with AsyncExitStack() as stack:
         proxies = [await stack.enter_async_context(ChainProxy(anvil.url)) for _ in range(4)]
-        desk = await stack.enter_async_context(open_desk(anvil, tmp_path, tuple(proxy.url for proxy in proxies)))
+        desk = await stack.enter_async_context(
+            open_desk(anvil, tmp_path, tuple(proxy.url for proxy in proxies))
+        )
         proxies[0].drop_before = 1.0
         proxies[1].hang = True
         desk.ask(1)

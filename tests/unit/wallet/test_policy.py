@@ -181,7 +181,7 @@ async def test_a_change_in_the_middle_is_found_by_the_whole_check(world: World) 
 async def test_a_line_that_a_crash_left_half_is_replaced(world: World) -> None:
     await sign(world.signer(), signed.report())
     whole = world.log.read_bytes()
-    world.log.write_bytes(whole + b'{"seq":2,"at":1,"event":"permi')
+    world.log.write_bytes(whole + b'{"seq":2,"at":1,"event":"permi' + b"x" * 1000)
     await sign(world.signer(), signed.report(epoch=8))
     assert [line["seq"] for line in world.lines()] == [1, 2]
 
@@ -214,6 +214,14 @@ async def test_a_dearer_replacement_counts_with_its_difference(world: World) -> 
         await sign(world.signer(), signed.transaction(nonce=nonce, gas=100_000))
     with pytest.raises(PermissionDenied, match="24 hours may cost"):
         await sign(world.signer(), signed.transaction(nonce=3, gas=1))
+
+
+async def test_a_cheaper_replacement_gives_nothing_back(world: World) -> None:
+    for nonce in range(3):
+        await sign(world.signer(), signed.transaction(nonce=nonce))
+        await sign(world.signer(), signed.transaction(nonce=nonce, gas=50_000))
+    with pytest.raises(PermissionDenied, match="24 hours may cost"):
+        await sign(world.signer(), signed.transaction(nonce=3, gas=50_000))
 
 
 async def test_sums_beyond_64_bits(world: World) -> None:

@@ -143,6 +143,12 @@ def test_what_is_no_document(text: str) -> None:
         SignedMessage.from_json(text)
 
 
+async def test_a_field_that_stands_twice_is_refused() -> None:
+    text = json.dumps(await document()).replace('"epoch"', '"epoch": "8", "epoch"')
+    with pytest.raises(InvalidArgument, match="twice"):
+        SignedMessage.from_json(text)
+
+
 async def test_one_changed_value_is_another_signer() -> None:
     found = await document()
     found["message"]["epoch"] = "8"

@@ -171,11 +171,12 @@ def read(text: str) -> Epoch:
 def _parse(found: dict[str, Any]) -> Epoch:
     if found["format"] != FORMAT or type(found["epoch"]) is not int:
         raise InvalidArgument(f"the epoch file is not of the form {FORMAT}")
+    previous: Any = Solidity("bytes32").from_json(found["previous"], "previous")
     return Epoch(
         domain=Domain("MediaQos", found["chainId"], checksum(found["staking"], "staking")),
         number=found["epoch"],
-        previous=Solidity("bytes32").from_json(found["previous"], "previous"),
-        budget=AMOUNT.from_json(found["budget"], "budget"),
+        previous=previous,
+        budget=_amount(found, "budget"),
         reports=tuple(SignedMessage.from_json(json.dumps(item)) for item in found["reports"]),
         rewards=tuple(_reward(item) for item in found["rewards"]),
     )
@@ -187,9 +188,14 @@ def _reward(document: object) -> Reward:
     return Reward(
         node_id=found["nodeId"],
         payee=checksum(found["payee"], "payee"),
-        cumulative=AMOUNT.from_json(found["cumulative"], "cumulative"),
-        earned=AMOUNT.from_json(found["earned"], "earned"),
+        cumulative=_amount(found, "cumulative"),
+        earned=_amount(found, "earned"),
     )
+
+
+def _amount(found: dict[str, Any], name: str) -> int:
+    amount: Any = AMOUNT.from_json(found[name], name)
+    return int(amount)
 
 
 def _check_shares(epoch: Epoch) -> None:

@@ -19,6 +19,7 @@ from medianode.wallet.chain.finality import Finality, finality_of
 from medianode.wallet.chain.provider import ProviderConfig, open_provider
 from medianode.wallet.chain.reader import Reader
 from medianode.wallet.keys.signer import Signer
+from medianode.wallet.tx.alarms import Alarms
 from medianode.wallet.tx.database import FILE, Database
 from medianode.wallet.tx.intent import Intent, NewIntent
 from medianode.wallet.tx.manager import ENDS, Manager, ManagerConfig
@@ -59,10 +60,12 @@ class Wallet:
         await self.contracts.verify(head.number)
         return Approver(self.contracts, head.number, max(head.timestamp, int(self._clock.now())))
 
-    def manager(self, signer: Signer) -> Manager:
+    def manager(self, signer: Signer, alarms: Alarms | None = None) -> Manager:
         """Makes the one that sends for this key. Raises ``Conflict`` while another process does."""
         config = ManagerConfig(self.finality, self.config.fees, self.config.poll_s)
-        return Manager(self.outbox, self.reader, signer, config, self.prechecks, self._clock)
+        return Manager(
+            self.outbox, self.reader, signer, config, self.prechecks, self._clock, alarms or Alarms()
+        )
 
     async def perform(self, signer: Signer, wanted: NewIntent, progress: Progress) -> Intent:
         """Has an action done and waits until it is final, or cannot go on. Safe to be cut off and called again.

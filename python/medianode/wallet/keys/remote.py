@@ -68,16 +68,12 @@ class RemoteSigner:
         answer = await self._ask("eth_signTransaction", [_transaction(self.address, request)])
         raw = _bytes(answer["raw"] if isinstance(answer, dict) and "raw" in answer else answer)
         try:
-            fields = rlp.decode(raw[1:])
-            r, s = (int.from_bytes(number, "big") for number in fields[-2:])
-            signature = join(r, s, digest, self.address)
+            r, s = (int.from_bytes(number, "big") for number in rlp.decode(raw[1:])[-2:])
+            return join(r, s, digest, self.address)
         except (rlp.DecodingError, InvalidArgument, TypeError, ValueError, OverflowError):
-            signature = b""
-        if not signature or request.encode(signature) != raw:
             raise PeerProtocolError(
                 "the remote signer answered with another transaction, or with another key"
-            )
-        return signature
+            ) from None
 
     async def _ask(self, method: str, params: list[object]) -> Any:  # noqa: ANN401 - JSON
         request = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}

@@ -60,12 +60,13 @@ class Manager:
         config: ManagerConfig,
         meaning: Meaning,
         clock: Clock,
+        alarms: Alarms,
     ) -> None:
         self.outbox = outbox
         self.reader = reader
         self.sender = signer.address
         self.chain_id = reader.provider.chain_id
-        self.alarms = Alarms()
+        self.alarms = alarms
         self.balance: Balance | None = None
         self.head: Block | None = None
         self._config = config

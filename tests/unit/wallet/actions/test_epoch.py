@@ -40,7 +40,11 @@ def test_the_budget_is_divided_by_bytes_and_carried_over():
     first = epochs.build(DOMAIN, 3, 1000, [report(2, 100), report(1, 300)], PAYEES, None)
     assert [(r.node_id, r.cumulative) for r in first.rewards] == [(1, 750), (2, 250)]
     second = epochs.build(DOMAIN, 5, 100, [report(3, 1, 5)], PAYEES, first)
-    assert [(r.node_id, r.cumulative, r.earned) for r in second.rewards] == [(1, 750, 0), (2, 250, 0), (3, 100, 100)]
+    assert [(r.node_id, r.cumulative, r.earned) for r in second.rewards] == [
+        (1, 750, 0),
+        (2, 250, 0),
+        (3, 100, 100),
+    ]
     assert second.total == 1100
     assert second.previous == first.file_hash
     epochs.check_follows(second, first)
@@ -69,7 +73,7 @@ def test_every_changed_line_is_found():
 
 
 def test_two_reports_of_one_node_are_named():
-    with pytest.raises(Conflict, match="node 1 .*slash"):
+    with pytest.raises(Conflict, match=r"node 1 .*slash"):
         epochs.build(DOMAIN, 3, 1000, [report(1, 100), report(1, 300)], PAYEES, None)
 
 
@@ -97,7 +101,14 @@ def test_a_node_without_a_reward_has_no_proof():
 
 def test_a_file_of_another_shape_is_refused():
     document = json.loads(epochs.build(DOMAIN, 3, 1000, [], PAYEES, None).to_json())
-    for change in ({"format": "x"}, {"epoch": "3"}, {"budget": "-"}, {"rewards": [{}]}, {"previous": 1}, {"more": 1}):
+    for change in (
+        {"format": "x"},
+        {"epoch": "3"},
+        {"budget": "-"},
+        {"rewards": [{}]},
+        {"previous": 1},
+        {"more": 1},
+    ):
         with pytest.raises(InvalidArgument):
             epochs.read(json.dumps({**document, **change}))
     with pytest.raises(InvalidArgument, match="JSON"):

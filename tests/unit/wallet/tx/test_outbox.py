@@ -26,11 +26,13 @@ def outbox(tmp_path):
 
 
 def attempt(intent="wish", nonce=0, name="0xa", **more):
-    return Attempt(intent, name, b"raw", nonce, max_fee=10**20, tip=1, gas=21000, height=1, created=0.0, **more)
+    return Attempt(
+        intent, name, b"raw", nonce, max_fee=10**20, tip=1, gas=21000, height=1, created=0.0, **more
+    )
 
 
-def receipt(name="0xa", succeeded=True):
-    return Receipt(name, 7, "0xb7", succeeded, 21000, 1, ())
+def receipt(name="0xa"):
+    return Receipt(name, 7, "0xb7", True, 21000, 1, ())
 
 
 def test_a_wish_made_twice_is_one_intent(outbox):
