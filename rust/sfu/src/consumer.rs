@@ -285,6 +285,27 @@ impl Consumer {
         }
     }
 
+    /// Reads what sending will; the value means nothing.
+    #[inline]
+    pub(crate) fn touch(&self) -> u64 {
+        let codec = self
+            .codecs
+            .last()
+            .map_or(0, |codec| codec.parameters.payload_type);
+        let small = [
+            codec,
+            self.codec_map[0],
+            self.template.touch(),
+            u8::from(self.selector.target().is_some()),
+            u8::from(self.last_marker),
+        ];
+        let numbers = self.seq.touch() ^ self.vp8.touch() ^ self.history.touch(self.seq.next_out());
+        let counted = self.counters.packets_sent ^ self.rate.touch() ^ self.gate_bytes as u64;
+        let sent =
+            u64::from(self.timestamps.last_out().unwrap_or(0)) ^ self.last_sent_us.unwrap_or(0);
+        numbers ^ counted ^ sent ^ small.into_iter().map(u64::from).sum::<u64>()
+    }
+
     /// Decides on one packet of the batch and sends it.
     pub(crate) fn handle<S: Sink>(
         &mut self,

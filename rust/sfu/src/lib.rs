@@ -3,6 +3,11 @@
 //! A [`Router`] is told what arrived (`handle_*`, with the time as an argument) and yields packets into a [`Sink`], RTCP through
 //! [`Router::poll_feedback`] and facts through [`Router::poll_event`]. It has no sockets, keys, threads or clock, and knows nothing of
 //! rooms as people see them.
+//!
+//! Packets leave transport by transport, so that a sink can send runs. In a living node the state of a transport was last touched a
+//! frame ago and is far from the core by then; waiting for it, line after line, would cost as much as all the work. So before a few
+//! transports are served, all that they will need is read once (`touch`): reads that do not depend on one another are waited for
+//! together.
 
 mod bwe;
 pub mod cache;

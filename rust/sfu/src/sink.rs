@@ -29,4 +29,8 @@ pub struct Outgoing<'a> {
 pub trait Sink {
     /// Returns the bytes handed to the network, or 0 when the packet was dropped (queue full, no keys yet).
     fn send(&mut self, to: TransportKey, packet: Outgoing<'_>) -> usize;
+
+    /// Packets for this transport follow soon: a sink may read what it will need for them, so that it waits for memory once for
+    /// several transports.
+    fn expect(&mut self, _to: TransportKey) {}
 }

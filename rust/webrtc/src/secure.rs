@@ -362,6 +362,10 @@ impl SecureTransport {
     pub fn protect_rtp(&mut self, buffer: &mut [u8], len: usize, index: u64) -> Option<usize> {
         self.tx.as_mut()?.protect_rtp(buffer, len, index)
     }
+    /// Reads what [`SecureTransport::protect_rtp`] will; the value means nothing.
+    pub fn touch(&self) -> u64 {
+        self.tx.as_ref().map_or(0, TxSrtp::touch)
+    }
     /// Encodes and seals one RTCP compound; the datagram's length in `out` (at least 1500 bytes).
     pub fn protect_rtcp(&mut self, packets: &[Feedback], out: &mut [u8]) -> Option<usize> {
         let tx = self.tx.as_mut()?;

@@ -194,6 +194,10 @@ impl WebRtcTransport {
     pub fn secure(&mut self) -> &mut SecureTransport {
         &mut self.secure
     }
+    /// Reads what sealing will; the value means nothing.
+    pub fn touch(&self) -> u64 {
+        self.secure.touch()
+    }
     /// Says goodbye; poll what is left to send, then drop.
     pub fn close(&mut self, now: Instant) {
         self.connect_deadline = None;

@@ -61,6 +61,17 @@ impl SentHistory {
         };
     }
 
+    /// Reads the places of the packets from `seq` on; the value means nothing.
+    pub(crate) fn touch(&self, seq: u16) -> u64 {
+        let mask = self.slots.len().wrapping_sub(1);
+        let place = |ahead: u16| self.slots.get(usize::from(seq.wrapping_add(ahead)) & mask);
+        [0, 6]
+            .into_iter()
+            .filter_map(place)
+            .map(|sent| u64::from(sent.at_us))
+            .sum()
+    }
+
     /// The packet with this number, once, and when it was sent. A number reported again yields nothing.
     pub(crate) fn take(&mut self, now_us: u64, seq: u16) -> Option<(Sent, u64)> {
         if self.slots.is_empty() {

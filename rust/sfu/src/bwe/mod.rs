@@ -78,6 +78,13 @@ impl Estimator {
         self.last_decrease_us
     }
 
+    /// Reads what [`Estimator::sent`] will; the value means nothing.
+    pub(crate) fn touch(&self) -> u64 {
+        self.history.touch(self.next_seq)
+            ^ self.waiting_since_us.unwrap_or(0)
+            ^ u64::from(self.prober.current(0))
+    }
+
     /// Number for the next packet. It is used up by [`Estimator::sent`].
     pub(crate) fn next_seq(&self) -> u16 {
         self.next_seq

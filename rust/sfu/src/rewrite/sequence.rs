@@ -119,6 +119,11 @@ impl SequenceMap {
         (input < range.end).then(|| input.wrapping_add(range.offset))
     }
 
+    /// Reads what [`SequenceMap::accept`] will; the value means nothing.
+    pub(crate) fn touch(&self) -> u64 {
+        self.ranges.back().map_or(0, |range| range.end) ^ self.next_out
+    }
+
     /// Output number that the next packet in order gets.
     pub fn next_out(&self) -> u64 {
         self.next_out

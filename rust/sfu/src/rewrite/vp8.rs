@@ -41,6 +41,11 @@ impl Vp8Prefix {
 }
 
 impl Vp8Rewriter {
+    /// Reads what [`Vp8Rewriter::rewrite`] will; the value means nothing.
+    pub(crate) fn touch(&self) -> u64 {
+        self.pictures.as_ref().map_or(0, SequenceMap::touch)
+    }
+
     /// The next packet is the first of another source.
     pub fn switch(&mut self) {
         self.input = None;

@@ -1,30 +1,31 @@
 //! AES_CM_128_HMAC_SHA1_80 (RFC 3711 sections 4.1.1 and 4.2.1). Owns counter blocks and tags; refuses to know streams.
 
-use aes::cipher::{InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper};
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
+use super::ctr::Keystream;
 use super::kdf::SessionKeys;
 use super::srtcp::{self, HEADER_LEN, INDEX_LEN, Trailer};
 
 pub const TAG_LEN: usize = 10;
 
-type CtrCore<'a> = ctr::CtrCore<&'a aes::Aes128Enc, ctr::flavors::Ctr128BE>;
-
 /// One session key: cipher schedule, and the HMAC's inner and outer state.
 pub struct Cm {
-    cipher: aes::Aes128Enc,
+    cipher: Keystream,
     mac: Hmac<Sha1>,
-    salt: [u8; 14],
+    /// As the high 112 bits of a number.
+    salt: u128,
 }
 
 impl Cm {
     pub fn new(keys: &SessionKeys) -> Option<Self> {
+        let mut salt = [0; 16];
+        salt[..14].copy_from_slice(keys.salt().get(..14)?);
         Some(Self {
-            cipher: aes::Aes128Enc::new_from_slice(keys.key()).ok()?,
+            cipher: Keystream::new(keys.key())?,
             mac: <Hmac<Sha1> as Mac>::new_from_slice(keys.auth_key()).ok()?,
-            salt: keys.salt().try_into().ok()?,
+            salt: u128::from_be_bytes(salt),
         })
     }
 
@@ -41,7 +42,7 @@ impl Cm {
             super::rtp_ssrc(packet),
             index,
             packet.get_mut(header_len..)?,
-        );
+        )?;
         let tag = self.tag(packet, rollover(index));
         room.get_mut(..TAG_LEN)?.copy_from_slice(&tag);
         Some(len + TAG_LEN)
@@ -56,7 +57,7 @@ impl Cm {
             super::rtp_ssrc(packet),
             index,
             packet.get_mut(header_len..)?,
-        );
+        )?;
         Some(len)
     }
 
@@ -64,7 +65,7 @@ impl Cm {
     pub fn seal_rtcp(&self, buffer: &mut [u8], len: usize, index: u32) -> Option<usize> {
         let ssrc = srtcp::ssrc(buffer)?;
         let (packet, room) = buffer.split_at_mut_checked(len)?;
-        self.apply_keystream(ssrc, u64::from(index), packet.get_mut(HEADER_LEN..)?);
+        self.apply_keystream(ssrc, u64::from(index), packet.get_mut(HEADER_LEN..)?)?;
         let word = srtcp::index_word(index);
         let tag = self.tag(packet, word);
         room.get_mut(..INDEX_LEN)?.copy_from_slice(&word);
@@ -85,18 +86,14 @@ impl Cm {
             trailer.ssrc,
             trailer.index.into(),
             packet.get_mut(HEADER_LEN..)?,
-        );
+        )?;
         Some(trailer.len)
     }
 
     /// RFC 3711 section 4.1.1: IV = salt * 2^16 xor SSRC * 2^64 xor index * 2^16. A packet is far below 2^16 blocks.
-    fn apply_keystream(&self, ssrc: u32, index: u64, data: &mut [u8]) {
-        let mut iv = (u128::from(ssrc) << 64 | u128::from(index) << 16).to_be_bytes();
-        for (byte, salt) in iv.iter_mut().zip(&self.salt) {
-            *byte ^= salt;
-        }
-        let core = CtrCore::inner_iv_init(&self.cipher, &iv.into());
-        StreamCipherCoreWrapper::from_core(core).apply_keystream(data);
+    fn apply_keystream(&self, ssrc: u32, index: u64, data: &mut [u8]) -> Option<()> {
+        let block = u128::from(ssrc) << 64 | u128::from(index) << 16;
+        self.cipher.apply(block ^ self.salt, data)
     }
 
     /// HMAC over the packet and what is implicit (rollover counter) or explicit (index word) behind it.

@@ -11,7 +11,8 @@ pub const TAG_LEN: usize = 16;
 /// One session key with its schedule.
 pub struct Gcm {
     key: LessSafeKey,
-    salt: [u8; 12],
+    /// As the low 96 bits of a number.
+    salt: u128,
 }
 
 impl Gcm {
@@ -22,10 +23,15 @@ impl Gcm {
             SrtpProfile::AesCm128HmacSha1_80 => return None,
         };
         let key = LessSafeKey::new(UnboundKey::new(algorithm, keys.key()).ok()?);
-        Some(Self {
-            key,
-            salt: keys.salt().try_into().ok()?,
-        })
+        let salt: &[u8; 12] = keys.salt().try_into().ok()?;
+        let number = |salt: u128, byte: &u8| salt << 8 | u128::from(*byte);
+        let salt = salt.iter().fold(0, number);
+        Some(Self { key, salt })
+    }
+
+    /// Reads what sealing will; the value means nothing.
+    pub fn touch(&self) -> u64 {
+        self.salt as u64 ^ self.key.algorithm().key_len() as u64
     }
 
     /// `buffer` has room for the tag behind `len`, and a checked header of `header_len` bytes.
@@ -94,11 +100,9 @@ impl Gcm {
     }
 
     fn nonce(&self, value: u128) -> Nonce {
-        let bytes = value.to_be_bytes();
-        let mut nonce = self.salt;
-        for (byte, value) in nonce.iter_mut().zip(&bytes[4..]) {
-            *byte ^= value;
-        }
+        let bytes = (value ^ self.salt).to_be_bytes();
+        let mut nonce = [0; 12];
+        nonce.copy_from_slice(&bytes[4..]);
         Nonce::assume_unique_for_key(nonce)
     }
 }

@@ -1,8 +1,8 @@
 //! From the DTLS exporter's block to session keys (RFC 5764 section 4.2, RFC 3711 section 4.3). Owns key lengths and erases keys.
 
-use aes::cipher::{KeyIvInit, StreamCipher};
 use zeroize::Zeroizing;
 
+use super::ctr::Keystream;
 use crate::params::SrtpProfile;
 
 const MAX_KEY_LEN: usize = 32;
@@ -184,14 +184,9 @@ fn prf(master: &MasterKey, label: u8, out: &mut [u8]) {
     block[..master.salt_len].copy_from_slice(&master.salt[..master.salt_len]);
     block[7] ^= label;
     out.fill(0);
-    let key = &master.key[..master.key_len];
-    if let Ok(mut keystream) = ctr::Ctr128BE::<aes::Aes128>::new_from_slices(key, &block) {
-        keystream.apply_keystream(out);
-    } else if let Ok(mut keystream) = ctr::Ctr128BE::<aes::Aes256>::new_from_slices(key, &block) {
-        keystream.apply_keystream(out);
-    } else {
-        unreachable!("a master key has 16 or 32 bytes");
-    }
+    Keystream::new(&master.key[..master.key_len])
+        .and_then(|key| key.apply(u128::from_be_bytes(block), out))
+        .expect("invariant: a master key has 16 or 32 bytes");
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! Refuses to know who the peer is, what a packet carries, and where keys come from beyond the DTLS exporter's block.
 
 mod cm;
+mod ctr;
 mod gcm;
 pub mod kdf;
 pub mod replay;
@@ -102,6 +103,14 @@ impl TxSrtp {
         match &self.rtp {
             Cipher::Gcm(gcm) => gcm.seal_rtp(buffer, len, header_len, index),
             Cipher::Cm(cm) => cm.seal_rtp(buffer, len, header_len, index),
+        }
+    }
+
+    /// Reads what [`TxSrtp::protect_rtp`] will; the value means nothing.
+    pub fn touch(&self) -> u64 {
+        match &self.rtp {
+            Cipher::Gcm(gcm) => gcm.touch(),
+            Cipher::Cm(_) => 0,
         }
     }
 
