@@ -123,6 +123,14 @@ class Session:
         if intent.state != "final":
             raise typer.Exit(EXIT_NOT_DONE)
 
+    async def cancel(self, signer: "Signer", action: str) -> None:
+        """Undoes an action, if that still works; ends the command with 1 where it came about all the same."""
+        self.wallet.outbox.cancel(action)
+        intent = await self.wallet.see_through(signer, action, _progress)
+        self.which.show(_outcome(intent))
+        if intent.state != "cancelled":
+            raise typer.Exit(EXIT_NOT_DONE)
+
     async def _open(self, key: Key, role: "Role") -> "Signer":
         from medianode.wallet.actions.policy import policy_for
         from medianode.wallet.keys.opening import guard, open_signer

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medianode import log
-from medianode.cli.chain import EXIT_NOT_DONE, ChainOptions, OwnerOptions, Session, execute, session
+from medianode.cli.chain import (
+    EXIT_NOT_DONE,
+    ChainOptions,
+    OwnerOptions,
+    Session,
+    chain_settings,
+    execute,
+    session,
+)
 from medianode.cli.files import read_text
 from medianode.cli.key import KeyOptions
 from medianode.cli.options import DryRun, expanded
@@ -153,7 +161,7 @@ def activate(
 @app.command("verify")
 @expanded
 def verify(which: KeyOptions, chain: ChainOptions, file: EpochFile, previous: Previous = None) -> None:
-    """Recomputes an epoch from its file, with --previous also what was carried over, with --rpc also what the chain has."""
+    """Recomputes an epoch from its file; with --previous what was carried over too, with an endpoint what the chain has."""
     from medianode.wallet.actions import epoch as epochs
 
     try:
@@ -163,7 +171,7 @@ def verify(which: KeyOptions, chain: ChainOptions, file: EpochFile, previous: Pr
     except (InvalidArgument, Conflict) as error:
         print(f"medianode: {error}", file=sys.stderr)
         raise typer.Exit(EXIT_NOT_DONE) from None
-    if not chain.rpc:
+    if not chain_settings(which, chain).chain.rpc:
         which.show(_facts(found))
         return
 

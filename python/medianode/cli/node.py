@@ -20,6 +20,7 @@ from medianode.errors import InvalidArgument
 if TYPE_CHECKING:
     from medianode.wallet.actions.approvals import RelayRequest
     from medianode.wallet.actions.records import Details, NodeRecord
+    from medianode.wallet.keys.signer import Signer
 
 app = typer.Typer(
     help="The node in the network's registry, its stake and its rewards.",
@@ -248,7 +249,7 @@ def withdraw(which: KeyOptions, chain: ChainOptions, owner: OwnerOptions, node_i
     async def work() -> None:
         async with session(which, chain, dry_run=owner.dry_run) as s:
             record = await _our_node(s, node_id)
-            key = await (s.owner_key(owner) if owner.owner_keystore is not None else s.node_key())
+            key = await _sender(s, owner)
             bond = await records.stake(s.wallet.contracts, record.node_id, s.head.number)
             now = max(s.head.timestamp, int(SystemClock().now()))
             await s.perform(key, staking.withdraw(s.wallet.contracts, record, bond, key.address, now))
@@ -275,7 +276,7 @@ def claim(
     async def work() -> None:
         async with session(which, chain, dry_run=owner.dry_run) as s:
             record = await _our_node(s, node_id)
-            key = await (s.owner_key(owner) if owner.owner_keystore is not None else s.node_key())
+            key = await _sender(s, owner)
             number, contracts = record.node_id, s.wallet.contracts
             await s.perform(key, await rewards.claim(contracts, found, number, key.address, s.head.number))
 
@@ -326,6 +327,28 @@ def relay(
             await s.perform(key, registry.relayed(s.wallet.contracts, request, key.address))
 
     execute(work())
+
+
+@app.command("cancel")
+@expanded
+def cancel(
+    which: KeyOptions,
+    chain: ChainOptions,
+    owner: OwnerOptions,
+    action: Annotated[str, typer.Argument(metavar="ID", help="The action's id, as it was printed.")],
+) -> None:
+    """Undoes an action that is not in a block yet, at the price of an empty transaction if it was sent."""
+
+    async def work() -> None:
+        async with session(which, chain) as s:
+            await s.cancel(await _sender(s, owner), action)
+
+    execute(work())
+
+
+async def _sender(s: Session, owner: OwnerOptions) -> "Signer":
+    """Opens the owner's key where it is named, else the node's: for what either may send."""
+    return await (s.owner_key(owner) if owner.owner_keystore is not None else s.node_key())
 
 
 async def _our_node(s: Session, node_id: int | None = None) -> "NodeRecord":

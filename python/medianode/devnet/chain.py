@@ -17,7 +17,7 @@ from medianode.wallet.keys import keystore
 from medianode.wallet.keys.choice import KEYSTORE
 from medianode.wallet.keys.choice import folder as wallet_folder
 from medianode.wallet.keys.keystore import Keystore
-from medianode.wallet.keys.private_files import write_new
+from medianode.wallet.keys.private_files import private_folder, write_new
 
 ROLES = ("owner", "reporter")
 ETHER = 10**18
@@ -50,7 +50,8 @@ async def running_chain(
     """Runs the chain of this data folder; what was there at the last run is there again."""
     folder = devnet_folder(data_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keys = {role: folder / f"{role}.json" for role in ROLES}
+    private = private_folder(folder / "keys")
+    keys = {role: private / f"{role}.json" for role in ROLES}
     made = asyncio.gather(*(asyncio.to_thread(_address_of, path) for path in keys.values()))
     async with running_anvil(binary, folder, port, clock) as anvil:
         addresses = dict(zip(ROLES, await made, strict=True))

@@ -212,3 +212,15 @@ async def test_the_status_shows_what_the_chain_shows(anvil, tmp_path):
         assert facts.balance_wei == anvil.balance(net.node.address)
         assert facts.pending == 0
         assert [(endpoint.up, endpoint.behind_blocks) for endpoint in facts.endpoints] == [(True, 0)]
+
+
+async def test_a_queued_action_is_cancelled_and_not_made_anew(anvil, tmp_path):
+    async with open_network(anvil, tmp_path) as net:
+        await registered(net)
+        wanted = registry.update(net.contracts, await net.record(), replace(DETAILS, region="us"))
+        outbox = net.wallet.outbox
+        outbox.submit(wanted)
+        outbox.cancel(wanted.id)
+        assert (await net.wallet.see_through(net.node, wanted.id, lambda _: None)).state is State.CANCELLED
+        assert net.nonce(net.node) == 0
+        assert (await net.perform(net.node, wanted)).state is State.FINAL

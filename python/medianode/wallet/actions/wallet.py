@@ -68,18 +68,18 @@ class Wallet:
         )
 
     async def perform(self, signer: Signer, wanted: NewIntent, progress: Progress) -> Intent:
-        """Has an action done and waits until it is final, or cannot go on. Safe to be cut off and called again.
+        """Has an action done and waits until it is final, or cannot go on. Safe to be cut off and called again."""
+        return await self.see_through(signer, submit(self.outbox, wanted).id, progress)
 
-        Where a running node sends for this key, the node does it and this waits.
-        """
-        intent = submit(self.outbox, wanted)
+    async def see_through(self, signer: Signer, intent_id: str, progress: Progress) -> Intent:
+        """Works on an action until it has come to its end. Where a running node sends for this key, the node does it."""
         try:
             manager = self.manager(signer)
         except Conflict:
-            return await self._watch(intent.id, progress)
+            return await self._watch(intent_id, progress)
         try:
             running = asyncio.create_task(manager.run())
-            watching = asyncio.create_task(self._watch(intent.id, progress))
+            watching = asyncio.create_task(self._watch(intent_id, progress))
             await asyncio.wait([running, watching], return_when=asyncio.FIRST_COMPLETED)
             running.cancel()
             outcome = (await asyncio.gather(running, return_exceptions=True))[0]

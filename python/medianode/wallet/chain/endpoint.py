@@ -27,12 +27,9 @@ FAILURE_PENALTY_S = 10.0
 class EndpointState:
     """What is known of an endpoint."""
 
-    calls: int = 0
-    failures: int = 0
     latency_s: float = 0.0
     height: int = 0
     lagging: bool = False
-    disagreements: int = 0
     verified: bool = False
     """Its chain id and first block were compared since the last failure."""
     excluded: str | None = None
@@ -74,7 +71,6 @@ class Endpoint:
         self._ids = call_id = self._ids + 1
         body = {"jsonrpc": "2.0", "id": call_id, "method": method, "params": list(params)}
         started = self.clock.monotonic()
-        self.state.calls += 1
         try:
             async with asyncio.timeout(self.timeout_s):
                 answer = await self._post(body)
@@ -131,7 +127,6 @@ class Endpoint:
         self.breaker.rest(self.clock.monotonic(), min(max(seconds, 0.0), MAX_RETRY_AFTER_S))
 
     def _down(self, what: str, *, at_once: bool = False, counted: bool = True) -> EndpointDown:
-        self.state.failures += 1
         self.state.verified = False
         self.state.last_error = what
         if counted:

@@ -74,7 +74,6 @@ class Provider:
             if endpoint.name in ballot.nonsense:
                 endpoint.state.last_error = f"{method}: a malformed answer"
             if endpoint.name in ballot.losers():
-                endpoint.state.disagreements += 1
                 log.warning("an endpoint contradicts the others", endpoint=endpoint.name, method=method)
         return ballot.result()
 

@@ -64,13 +64,6 @@ class Outbox:
         sql = f"select * from intent where state in ({marks}) and chain_id = ? and sender = ifnull(?, sender) order by seq"  # noqa: S608 - marks
         return [_intent(row) for row in self.database.rows(sql, *OPEN, chain_id, sender)]
 
-    def recent(self, chain_id: int, count: int = 20) -> list[Intent]:
-        """Lists the newest intents, whatever became of them."""
-        rows = self.database.rows(
-            "select * from intent where chain_id = ? order by seq desc limit ?", chain_id, count
-        )
-        return [_intent(row) for row in rows]
-
     def attempts(self, intent_id: str) -> list[Attempt]:
         """Lists all tries at an intent, the newest first."""
         rows = self.database.rows("select * from attempt where intent_id = ? order by rowid desc", intent_id)
