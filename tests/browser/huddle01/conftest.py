@@ -45,12 +45,16 @@ class Peer:
     def look(self) -> dict[str, Any]:
         return self.page.evaluate("look()")
 
+    def _test(self, condition: str) -> tuple[dict[str, Any], bool]:
+        script = f"async () => {{ const s = await look(); return [s, Boolean({condition})]; }}"
+        look, holds = self.page.evaluate(script)
+        return look, holds
+
     def until(self, condition: str, timeout_s: float = 20) -> dict[str, Any]:
         """Waits until ``condition``, a JavaScript expression over the look ``s``, holds; returns that look."""
-        script = f"async () => {{ const s = await look(); return [s, Boolean({condition})]; }}"
         deadline = time.monotonic() + timeout_s
         while True:
-            look, holds = self.page.evaluate(script)
+            look, holds = self._test(condition)
             if holds:
                 return look
             assert time.monotonic() < deadline, f"{self.name} never: {condition}; last look: {brief(look)}"
@@ -58,10 +62,9 @@ class Peer:
 
     def never(self, condition: str, seconds: float) -> None:
         """Looks for some time that ``condition`` does not come true."""
-        script = f"async () => {{ const s = await look(); return [s, Boolean({condition})]; }}"
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            look, holds = self.page.evaluate(script)
+            look, holds = self._test(condition)
             assert not holds, f"{self.name}: {condition}; look: {brief(look)}"
             self.page.wait_for_timeout(100)
 

@@ -1,38 +1,28 @@
 """Many tabs with Huddle01's SDK, and tabs in one room with everybody else whom the node serves."""
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Tab
 from tests.browser.huddle01.conftest import Join
-from tests.browser.test_page import plays
+from tests.browser.test_page import plays, shot
 from tests.browser.test_whip_whep import DECODING
 from tests.support.running_node import RunningNode
 
 pytestmark = pytest.mark.browser
 
-SHOTS = os.environ.get("MEDIANODE_SHOTS")
 
-
-def shot(page: Page, name: str) -> None:
-    """Keeps a picture where MEDIANODE_SHOTS says, for people to look at."""
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png")
-
-
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(400)
 def test_six_tabs_see_and_hear_the_five_others(join: Join) -> None:
     peers = [join("six", name) for name in ("ann", "bob", "cat", "dan", "eve", "fay")]
     for peer in peers:
         peer.on_air_with_little()
     for peer in peers:
         others = [other for other in peers if other is not peer]
-        peer.sees(*others, timeout_s=60)
-        peer.hears(*others, timeout_s=60)
+        peer.sees(*others, timeout_s=120)
+        peer.hears(*others, timeout_s=120)
     shot(peers[0].page, "huddle01-six")
     assert [peer.complaints for peer in peers] == [[]] * 6
 
