@@ -12,14 +12,14 @@ from tests.support.chaos import Chaos, Plan
 FULL = os.environ.get("MEDIANODE_CHAOS") == "full"
 SEED = int(os.environ.get("MEDIANODE_SEED") or random.SystemRandom().randrange(1 << 32))
 ANVIL = (
-    Plan(actions=200, kills=40, pool_wipes=2, reorgs=3, foreign=2, limit_s=2000)
+    Plan(actions=200, kills=40, pool_wipes=2, reorgs=3, foreign=2, limit_s=6000)
     if FULL
-    else Plan(actions=40, kills=8, pool_wipes=1, reorgs=1, foreign=1, limit_s=200)
+    else Plan(actions=40, kills=8, pool_wipes=1, reorgs=1, foreign=1, limit_s=600)
 )
 HARDHAT = (
-    Plan(actions=200, kills=40, pool_wipes=2, reorgs=0, foreign=2, limit_s=2000)
+    Plan(actions=200, kills=40, pool_wipes=2, reorgs=0, foreign=2, limit_s=6000)
     if FULL
-    else Plan(actions=20, kills=4, pool_wipes=1, reorgs=0, foreign=1, limit_s=200)
+    else Plan(actions=20, kills=4, pool_wipes=1, reorgs=0, foreign=1, limit_s=600)
 )
 
 
