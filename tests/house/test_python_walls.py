@@ -23,7 +23,6 @@ IMPORTERS = {
         "signalling/whip/trickle.py",
     },
     "jwt": {"jws.py"},
-    "aiohttp": {"outbound.py"},
     "uvicorn": {"rest/server.py"},
 }
 FOLDERS = {

@@ -19,6 +19,7 @@ from medianode.history.records import (
 from medianode.outbound import is_public
 from medianode.rest.metrics import metrics_text
 from medianode.rooms.announce import ClientInfo
+from medianode.wallet.facts import WalletFacts
 from medianode.webhooks.events import event_of
 from medianode.webhooks.outbox import Endpoint
 from medianode.webhooks.signature import body_of, sign
@@ -183,7 +184,7 @@ def test_addresses_outside_are_public(address: str) -> None:
 async def test_what_became_of_events_is_counted_without_an_address(world: World) -> None:
     endpoint = Endpoint("https://app.example/hook", "s" * 32, frozenset())
     endpoint.counts["dropped"] = 7
-    text = metrics_text(world.rooms.directory, {}, 3, [endpoint])
+    text = metrics_text(world.rooms.directory, {}, 3, [endpoint], WalletFacts("opening", None))
     assert "medianode_history_facts_lost_total 3\n" in text
     assert 'medianode_webhooks_total{endpoint="0",outcome="dropped"} 7\n' in text
     assert "app.example" not in text
