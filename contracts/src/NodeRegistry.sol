@@ -362,15 +362,17 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
         bool paid = signer == _nodes[nodeId].payee || signer == payeeChanges[nodeId].to;
         if (signer == owner || paid) revert KeysNotSeparate(signer);
         Binding memory binding = bindings[signer];
+        // slither-disable-next-line incorrect-equality (ids are compared; the record also holds times)
+        bool same = binding.nodeId == nodeId;
         if (binding.nodeId != 0) {
-            bool own = binding.nodeId == nodeId && binding.until != 0;
+            bool own = same && binding.until != 0;
             bool rested = binding.until != 0 && block.timestamp > binding.until + parameters.signerRest;
             if (!own && !rested) revert SignerTaken(signer, binding.nodeId);
         }
         bytes32 structHash =
             keccak256(abi.encode(SIGNER_CONSENT_TYPEHASH, owner, signer, consent.nonce, consent.deadline));
         _useSignerApproval(signer, structHash, consent);
-        uint64 since = binding.nodeId == nodeId ? binding.since : uint64(block.timestamp);
+        uint64 since = same ? binding.since : uint64(block.timestamp);
         bindings[signer] = Binding(uint128(nodeId), since, 0);
         _nodes[nodeId].signer = signer;
     }
