@@ -11,11 +11,13 @@ from medianode.settings import NodeSettings
 from medianode.wallet.facts import Observed, WalletView
 from medianode.wallet.keys.choice import ledger_folder
 from medianode.wallet.keys.node_key import NodeKey
+from medianode.wallet.late import keep_recursion_limit
 
 
 @asynccontextmanager
 async def running_wallet(settings: NodeSettings, clock: Clock) -> AsyncIterator[WalletView]:
     """Opens the key and follows the chain in the background; neither holds up media."""
+    keep_recursion_limit()
     key = _key(settings, clock)
     chain = NodeChain(settings, key, clock) if settings.chain.rpc else None
     tasks = [asyncio.create_task(key.run(), name="wallet key")] if isinstance(key, NodeKey) else []
