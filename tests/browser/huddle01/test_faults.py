@@ -74,7 +74,8 @@ def test_a_label_reused_while_a_socket_was_cut_is_consumed_anew(join: Join, prox
     bob.camera()
     bob.until("s.labels.includes('video')")
     proxy.restore()
-    ann.until(f"s.peers.bob.streams.video?.seen && s.peers.bob.streams.video.producerId !== '{old}'", 30)
+    # The SDK tries again after up to 20 s.
+    ann.until(f"s.peers.bob.streams.video?.seen && s.peers.bob.streams.video.producerId !== '{old}'", 60)
     ann.hears(bob)
 
 
