@@ -58,8 +58,14 @@ def check_back(node: RunningNode, before: dict[str, int]) -> None:
     assert json.loads(request(node, "GET", "/api/v1/rooms", token=key).body) == {"rooms": []}
 
 
+def key_state(node: RunningNode) -> str:
+    return json.loads(request(node, "GET", "/api/v1/wallet").body)["state"]
+
+
 def now(node: RunningNode) -> dict[str, int]:
+    """What the node holds once its key, which is opened beside everything else, needs no more threads and memory."""
     pid = node.process.pid
+    metrics.until(lambda: key_state(node) == "ready", "the key opened", 60)
     return {"fd": count(pid, "fd"), "task": count(pid, "task"), "kib": resident_kib(pid)}
 
 
