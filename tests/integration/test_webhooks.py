@@ -296,10 +296,15 @@ async def test_a_server_that_does_not_answer_is_given_up_in_time() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        gone.set()
 
+    gone = asyncio.Event()
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     outbound = Outbound(LOOPBACK, timeout_s=0.2)
     with pytest.raises(NetworkUnavailable):
         await outbound.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", b"", {})
     await outbound.close()
     server.close()
+    async with asyncio.timeout(10):
+        await gone.wait()

@@ -11,6 +11,7 @@ from medianode.wallet.chain.provider import ProviderConfig, open_provider
 from medianode.wallet.chain.reader import Reader
 from medianode.wallet.tx.cursors import Cursors
 from medianode.wallet.tx.database import Database
+from tests.integration.wallet.conftest import until
 
 SPEAKER = bytes.fromhex("60003560005260206000a000")
 """PUSH1 0 CALLDATALOAD PUSH1 0 MSTORE PUSH1 32 PUSH1 0 LOG0 STOP: says what it is told."""
@@ -18,12 +19,6 @@ SPEAKER = bytes.fromhex("60003560005260206000a000")
 
 def say(chain, contract, number):
     chain.send(to=contract, data="0x" + number.to_bytes(32, "big").hex())
-
-
-async def until(condition, seconds=30):
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in other processes
-            await asyncio.sleep(0.05)
 
 
 async def test_events_come_once_they_are_final_and_again_after_a_restart_from_where_it_was(anvil, tmp_path):

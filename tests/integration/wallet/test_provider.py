@@ -15,7 +15,7 @@ from medianode.wallet.chain.faults import NoQuorum, RpcError
 from medianode.wallet.chain.provider import Provider, ProviderConfig, open_provider
 from medianode.wallet.chain.reader import Reader
 from medianode.wallet.keys.local import LocalSigner
-from tests.integration.wallet.conftest import open_desk
+from tests.integration.wallet.conftest import open_desk, until
 from tests.support.chain_proxy import ChainProxy
 from tests.support.chain_worker import KEY
 from tests.support.chains import start_anvil
@@ -166,6 +166,8 @@ async def test_each_decision_sends_once_to_each_endpoint(anvil, misfortune):
         with pytest.raises(ChainUnavailable):
             await found.provider.send_raw(raw)
         assert [len(proxy.sends) for proxy in found.proxies] == [1, 1]
+        if misfortune == "lost":
+            await until(lambda: anvil.nonce(SENDER.address) == 1)
         assert (anvil.nonce(SENDER.address) == 1) == (misfortune == "lost")
 
 

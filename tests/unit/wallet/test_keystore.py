@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from eth_account import Account
@@ -189,14 +190,15 @@ def test_passwords_come_in_their_order(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_environment_is_warned_of_and_left_to_no_child(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    log = Mock()
+    monkeypatch.setattr("medianode.wallet.keys.password.log", log)
     monkeypatch.setenv(ENVIRONMENT, PASSWORD)
     assert PasswordSources(credential=True).read("it") == PASSWORD
     assert ENVIRONMENT not in os.environ
-    said = capsys.readouterr()
-    assert "environment" in said.out + said.err
-    assert PASSWORD not in said.out + said.err
+    assert "environment" in log.warning.call_args.args[0]
+    assert PASSWORD not in repr(log.mock_calls)
 
 
 def test_a_password_file_that_others_read_is_refused(tmp_path: Path) -> None:
