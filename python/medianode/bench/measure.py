@@ -1,8 +1,10 @@
 """One measurement from start to figures. Owns the procedure and the arithmetic; refuses to print."""
 
+import json
 import os
 import platform
 import re
+import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +15,7 @@ from medianode import __version__
 from medianode.bench.processes import CpuTime, Node, cpu_time, load_lines, resident_bytes, running_node
 from medianode.errors import NodeUnavailable
 
+KEY_S = 60.0
 SEALED_EXTRA = 16 + 28
 """Bytes that a sealed packet has beside its payload: AEAD tag, RTP header and extensions."""
 
@@ -88,8 +91,19 @@ def measure_node(scenario: dict[str, Any], progress: Progress) -> Figures:
     cores = sorted(os.sched_getaffinity(0))
     apart = len(cores) > 1
     with running_node(cores[0] if apart else None) as node:
+        _await_key(node)
         _warm_up(scenario, _target(node))
         return measure(scenario, _target(node), progress, cores if apart else [])
+
+
+def _await_key(node: Node) -> None:
+    """Waits until the node has made its key, which takes more memory for a moment than the subscribers will."""
+    end = time.monotonic() + KEY_S
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"{node.api_url}/api/v1/wallet", timeout=10) as answer:  # noqa: S310
+            if json.load(answer)["state"] != "opening":
+                return
+        time.sleep(0.1)
 
 
 def _warm_up(scenario: dict[str, Any], target: Target) -> None:
