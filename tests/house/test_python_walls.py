@@ -35,12 +35,14 @@ FOLDERS = {
     "eth_keys": ("wallet/keys", "wallet/typed"),
     "eth_keyfile": ("wallet/keys",),
     "pkcs11": ("wallet/keys",),
+    "boto3": ("wallet/keys/kms.py",),
+    "botocore": ("wallet/keys/kms.py",),
     "aiohttp": ("wallet/keys", "wallet/chain", "outbound.py"),
     "sqlite3": ("wallet/keys", "wallet/tx", "history", "webhooks"),
     "google": ("signalling",),
     "medianode.signalling.huddle01.wire": ("signalling/huddle01",),
 }
-SLOW = {"web3", "eth_account", "eth_keyfile", "eth_abi"}
+SLOW = {"web3", "eth_account", "eth_keyfile", "eth_abi", "boto3"}
 """Most of a second to import, so that a command and a start load them only where they are used."""
 
 

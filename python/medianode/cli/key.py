@@ -11,7 +11,7 @@ from medianode.cli.options import settings_from
 from medianode.clock import SystemClock
 from medianode.errors import NotFound
 from medianode.node.key import key_choice, owner_choice
-from medianode.wallet.keys.choice import InToken, KeyChoice, Remote, ledger_folder
+from medianode.wallet.keys.choice import InKms, InToken, KeyChoice, Remote, ledger_folder
 
 if TYPE_CHECKING:
     from medianode.wallet.keys.policy import Policy
@@ -76,6 +76,8 @@ class Key:
             return {"address": choice.address, "kept": "by a remote signer"}
         if isinstance(choice, InToken):
             return {"kept": f"in the token {choice.token} as {choice.label}"}
+        if isinstance(choice, InKms):
+            return {"kept": f"in AWS KMS as {choice.key}"}
         try:
             found = Keystore.read(choice.path)
         except NotFound:
@@ -90,9 +92,8 @@ class Key:
         """Returns its address; opens it only where nothing else knows."""
         from medianode.wallet.keys.opening import open_signer
 
-        if isinstance(self.choice, InToken):
-            return asyncio.run(open_signer(self.choice)).address
-        return str(self.facts()["address"])
+        known = self.facts().get("address")
+        return str(known) if known is not None else asyncio.run(open_signer(self.choice)).address
 
     def sign(self, purpose: "Purpose", policy: "Policy") -> bytes:
         """Opens it and signs one thing under a policy, with a line in its audit log."""

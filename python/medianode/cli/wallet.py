@@ -24,7 +24,7 @@ from medianode.cli.options import expanded
 from medianode.cli.wallet_chain import follow, status
 from medianode.clock import SystemClock
 from medianode.errors import InvalidArgument, RequestError
-from medianode.wallet.keys.choice import InFile, InToken
+from medianode.wallet.keys.choice import InFile
 
 EXIT_CHECK_FAILED = 1
 MAX_INPUT_BYTES = 64 * 1024
@@ -76,7 +76,7 @@ def show(
 
     key = which.key()
     facts = key.facts()
-    if unlock or isinstance(key.choice, InToken):
+    if unlock or "address" not in facts:
         begin = time.monotonic()
         facts["address"] = asyncio.run(open_signer(key.choice)).address
         facts["unlock_seconds"] = round(time.monotonic() - begin, 2)

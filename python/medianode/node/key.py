@@ -4,7 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from medianode.settings import NodeSettings
-from medianode.wallet.keys.choice import KEYSTORE, InFile, InToken, KeyChoice, Remote, beside, folder
+from medianode.wallet.keys.choice import (
+    KEYSTORE,
+    InFile,
+    InKms,
+    InToken,
+    KeyChoice,
+    Remote,
+    beside,
+    folder,
+)
 from medianode.wallet.keys.password import PasswordSources
 
 
@@ -13,6 +22,8 @@ def key_choice(settings: NodeSettings, *, prompt: bool = False) -> KeyChoice:
     wallet = settings.wallet
     if wallet.remote is not None:
         return Remote(wallet.remote.url.get_secret_value(), wallet.remote.address, wallet.remote.timeout_s)
+    if wallet.kms is not None:
+        return InKms(wallet.kms.key, wallet.kms.region, wallet.kms.address, wallet.kms.timeout_s)
     sources = PasswordSources(
         credential=True, descriptor=wallet.password_fd, file=wallet.password_file, prompt=prompt
     )

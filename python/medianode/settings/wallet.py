@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 MIN_SCRYPT_N, MAX_SCRYPT_N = 1 << 17, 1 << 20
+ADDRESS = r"^0x[0-9A-Fa-f]{40}$"
 
 
 class TokenSettings(BaseModel):
@@ -23,7 +24,7 @@ class RemoteSignerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: SecretStr = Field(description="where it answers; may carry a credential")
-    address: str = Field(pattern=r"^0x[0-9A-Fa-f]{40}$", description="the account that it signs for")
+    address: str = Field(pattern=ADDRESS, description="the account that it signs for")
     timeout_s: float = Field(5.0, gt=0, description="time to answer")
 
     @field_validator("url")
@@ -34,8 +35,21 @@ class RemoteSignerSettings(BaseModel):
         return value
 
 
+class KmsSettings(BaseModel):
+    """A key in AWS KMS; credentials come as AWS's own tools find them (role, profile, AWS_* variables)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(min_length=1, description="id, ARN or alias of an ECC_SECG_P256K1 key for SIGN_VERIFY")
+    region: str | None = Field(None, description="its region; none: AWS_REGION or that of the profile")
+    address: str | None = Field(
+        None, pattern=ADDRESS, description="the account that it must be of; none: whichever it is"
+    )
+    timeout_s: float = Field(5.0, gt=0, description="time to answer one of at most three tries")
+
+
 class WalletSettings(BaseModel):
-    """Where the node's key is: in a keystore, unless a token or a remote signer is named."""
+    """Where the node's key is: in a keystore, unless a token, a remote signer or KMS is named."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -50,6 +64,7 @@ class WalletSettings(BaseModel):
     )
     token: TokenSettings | None = Field(None, description="key in a PKCS#11 token instead")
     remote: RemoteSignerSettings | None = Field(None, description="key behind a remote signer instead")
+    kms: KmsSettings | None = Field(None, description="key in AWS KMS instead")
 
     @field_validator("scrypt_n")
     @classmethod
@@ -60,6 +75,6 @@ class WalletSettings(BaseModel):
 
     @model_validator(mode="after")
     def _one(self) -> "WalletSettings":
-        if sum(place is not None for place in (self.keystore, self.token, self.remote)) > 1:
-            raise ValueError("keystore, token and remote exclude one another")
+        if sum(place is not None for place in (self.keystore, self.token, self.remote, self.kms)) > 1:
+            raise ValueError("keystore, token, remote and kms exclude one another")
         return self

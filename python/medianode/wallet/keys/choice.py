@@ -10,7 +10,7 @@ KEYSTORE = "key.json"
 PASSWORD = "password"  # noqa: S105 - the name of a file
 SCRYPT_N = 1 << 18
 """Takes about a second and 256 MB; 2^17 is for machines with 512 MB."""
-REMOTE_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,21 @@ class Remote:
 
     url: str = field(repr=False)
     address: str
-    timeout_s: float = REMOTE_TIMEOUT_S
+    timeout_s: float = ANSWER_TIMEOUT_S
 
 
-KeyChoice = InFile | InToken | Remote
+@dataclass(frozen=True, slots=True)
+class InKms:
+    """A key in AWS KMS: its id, ARN or alias, and the account that it must be of, if that is said."""
+
+    key: str
+    region: str | None = None
+    address: str | None = None
+    timeout_s: float = ANSWER_TIMEOUT_S
+    """For one try."""
+
+
+KeyChoice = InFile | InToken | Remote | InKms
 
 
 def folder(data_dir: Path) -> Path:

@@ -10,7 +10,7 @@ from medianode.wallet.typed.signature import recover
 
 
 class PolicySigner:
-    """Guards a key, wherever it is kept: the same rules for a file, an HSM and a remote signer."""
+    """Guards a key, wherever it is kept: the same rules for a file, an HSM, KMS and a remote signer."""
 
     def __init__(self, signer: Signer, policy: Policy, ledger: Ledger) -> None:
         self._signer = signer

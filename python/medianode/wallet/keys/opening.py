@@ -11,7 +11,7 @@ from pathlib import Path
 from medianode.clock import Clock
 from medianode.errors import Conflict, NotFound
 from medianode.wallet.keys import keystore, password
-from medianode.wallet.keys.choice import InFile, InToken, KeyChoice, Remote
+from medianode.wallet.keys.choice import InFile, InKms, InToken, KeyChoice, Remote
 from medianode.wallet.keys.guarded import PolicySigner
 from medianode.wallet.keys.keystore import Keystore
 from medianode.wallet.keys.ledger import Ledger
@@ -28,6 +28,8 @@ async def open_signer(choice: KeyChoice) -> Signer:
         return await RemoteSigner.connect(choice.url, choice.address, choice.timeout_s)
     if isinstance(choice, InToken):
         return await asyncio.to_thread(_open_token, choice)
+    if isinstance(choice, InKms):
+        return await asyncio.to_thread(_open_kms, choice)
     return await asyncio.to_thread(_open_file, choice)
 
 
@@ -36,9 +38,9 @@ async def make_signer(choice: KeyChoice, key: bytes | None = None) -> Signer:
     _no_core_dumps()
     if isinstance(choice, InFile):
         return await asyncio.to_thread(_make_file, choice, key)
-    if isinstance(choice, Remote) or key is not None:
-        raise Conflict("a key that leaves its device, or enters it, is none of the device's: make it there")
-    return await asyncio.to_thread(_make_in_token, choice)
+    if isinstance(choice, InToken) and key is None:
+        return await asyncio.to_thread(_make_in_token, choice)
+    raise Conflict("a key that leaves its device, or enters it, is none of the device's: make it there")
 
 
 async def open_or_make(
@@ -95,6 +97,12 @@ def _open_token(choice: InToken) -> Signer:
     from medianode.wallet.keys.pkcs11 import Pkcs11Signer  # noqa: PLC0415
 
     return Pkcs11Signer.open(choice, choice.pin.read(f"the token {choice.token}"))
+
+
+def _open_kms(choice: InKms) -> Signer:
+    from medianode.wallet.keys.kms import KmsSigner  # noqa: PLC0415 - as above
+
+    return KmsSigner.open(choice)
 
 
 def _make_in_token(choice: InToken) -> Signer:

@@ -12,7 +12,7 @@ import aiohttp
 import rlp
 
 from medianode.errors import InvalidArgument, NodeUnavailable, PeerProtocolError, PermissionDenied
-from medianode.wallet.keys.choice import REMOTE_TIMEOUT_S
+from medianode.wallet.keys.choice import ANSWER_TIMEOUT_S
 from medianode.wallet.keys.signer import Purpose
 from medianode.wallet.tx.transaction import TransactionRequest
 from medianode.wallet.typed.eip712 import TypedData
@@ -29,11 +29,11 @@ class RemoteSigner:
     url: str = field(repr=False)
     """May carry a credential, so it is never shown."""
     address: str
-    timeout_s: float = REMOTE_TIMEOUT_S
+    timeout_s: float = ANSWER_TIMEOUT_S
     _ids: Any = field(default_factory=lambda: itertools.count(1), repr=False)
 
     @classmethod
-    async def connect(cls, url: str, address: str, timeout_s: float = REMOTE_TIMEOUT_S) -> Self:
+    async def connect(cls, url: str, address: str, timeout_s: float = ANSWER_TIMEOUT_S) -> Self:
         """Asks whether the signer is there and holds the key; raises ``InvalidArgument`` where it does not."""
         signer = cls(url, checksum(address), timeout_s)
         accounts = await signer._ask("eth_accounts", [])

@@ -1,4 +1,4 @@
-"""What signs: one protocol for a key in a file, in an HSM and behind a remote signer. Shows an address, never a key."""
+"""What signs: one protocol for a key in a file, in an HSM, in KMS and behind a remote signer. Shows an address, never a key."""
 
 from typing import Protocol
 
