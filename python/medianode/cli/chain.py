@@ -148,13 +148,16 @@ class Session:
 
     async def _describe(self, wanted: "NewIntent") -> None:
         """Prints what would be signed, and what it would cost at most."""
+        from medianode.wallet.actions.intents import LAZY
         from medianode.wallet.chain.fees import suggest
         from medianode.wallet.typed.eip712 import TypedData
 
         documents = [p.document() for dry in self.dry for p in dry.purposes if isinstance(p, TypedData)]
         gas, note = await self._gas(wanted, signatures=bool(documents))
-        fees = suggest(await self.wallet.reader.market(self.head), self.wallet.config.fees)
-        price = fees.max_fee if fees is not None else self.wallet.config.fees.max_fee
+        limits = self.wallet.config.fees
+        limits = limits.lazy() if wanted.kind in LAZY else limits
+        fees = suggest(await self.wallet.reader.market(self.head), limits)
+        price = fees.max_fee if fees is not None else limits.max_fee
         transaction = {
             "chainId": wanted.chain_id,
             "from": wanted.sender,

@@ -47,7 +47,11 @@ def wallet_config(settings: NodeSettings, poll_s: float | None = None) -> "Walle
         urls=tuple(url.get_secret_value() for url in chain.rpc),
         quorum=chain.quorum,
         finality=Finality.parse(chain.finality) if chain.finality is not None else None,
-        fees=FeeLimits(max_fee=int(chain.max_fee_gwei * GWEI), max_tip=int(chain.max_tip_gwei * GWEI)),
+        fees=FeeLimits(
+            max_fee=int(chain.max_fee_gwei * GWEI),
+            lazy_max_fee=int(chain.lazy_max_fee_gwei * GWEI),
+            max_tip=int(chain.max_tip_gwei * GWEI),
+        ),
         poll_s=poll_s or chain.poll_s,
     )
 

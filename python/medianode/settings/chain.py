@@ -29,6 +29,9 @@ class ChainSettings(BaseModel):
         None, description="finalized, safe, or a number of blocks; none: what the chain calls final"
     )
     max_fee_gwei: float = Field(100, gt=0, description="most that gas may cost; holds for replacements too")
+    lazy_max_fee_gwei: float = Field(
+        25, gt=0, description="the same for what can wait until gas is cheap: claims, votes, activations"
+    )
     max_tip_gwei: float = Field(3, gt=0, description="most that a block's maker is tipped for gas")
     poll_s: float = Field(4, gt=0, description="how often the chain is looked at while something is open")
     observe: str | None = Field(

@@ -58,12 +58,10 @@ class Desk:
     outbox: Outbox
     manager: Manager
 
-    def ask(self, number: int, **more: object) -> Intent:
+    def ask(self, number: int, kind: str = "count", **more: object) -> Intent:
         data = number.to_bytes(32, "big")
         sender = self.signer.address
-        wanted = NewIntent(
-            f"count:{number}", "count", self.chain.chain_id, sender, self.contract, data, **more
-        )
+        wanted = NewIntent(f"count:{number}", kind, self.chain.chain_id, sender, self.contract, data, **more)
         return self.outbox.submit(wanted)
 
     def intent(self, number: int) -> Intent:

@@ -52,6 +52,35 @@ async def test_a_stuck_transaction_is_replaced_within_the_cap_and_then_rings(kin
         assert desk.counted(1) == 1
 
 
+async def test_what_is_lazy_waits_for_cheap_gas_but_stands_in_nobodys_way(still_anvil, tmp_path):
+    fees = FeeLimits(max_fee=50 * GWEI, lazy_max_fee=5 * GWEI)
+    async with open_desk(still_anvil, tmp_path, fees=fees, lazy=frozenset({"lazy"})) as desk:
+        set_base_fee(still_anvil, 10 * GWEI)
+        desk.ask(1, "lazy")
+        desk.ask(2)
+        await desk.rounds(2, mine=1)
+        assert desk.intent(1).state is State.QUEUED
+        assert f"below {5 * GWEI} wei" in (desk.intent(1).note or "")
+        assert desk.counted(2) == 1, "what is urgent does not wait for what is lazy"
+
+        set_base_fee(still_anvil, GWEI)
+        await desk.rounds()
+        assert desk.intent(1).state is State.SIGNED
+        for _ in range(6):
+            set_base_fee(still_anvil, 10 * GWEI)
+            await desk.rounds()
+        assert max(attempt.max_fee for attempt in desk.outbox.attempts("count:1")) <= 5 * GWEI
+        assert "stuck_at_cap" not in desk.manager.alarms.ringing, "it waits as it was meant to"
+
+        desk.ask(3)
+        for _ in range(6):
+            set_base_fee(still_anvil, 10 * GWEI)
+            await desk.rounds()
+        assert [desk.counted(number) for number in (1, 2, 3)] == [1, 1, 1]
+        assert desk.intent(1).nonce == 1
+        assert max(attempt.max_fee for attempt in desk.outbox.attempts("count:1")) <= 50 * GWEI
+
+
 async def test_a_block_that_is_taken_back_is_not_the_end(still_anvil, tmp_path):
     async with open_desk(still_anvil, tmp_path) as desk:
         desk.ask(1)
@@ -147,6 +176,12 @@ async def test_a_chain_that_was_made_anew_is_refused(still_anvil, tmp_path):
         desk.outbox.database.execute("update meta set value = ?", "0x" + "00" * 32)
         with pytest.raises(Conflict, match=r"wallet\.sqlite"):
             await desk.rounds()
+
+
+def set_base_fee(chain, wei: int) -> None:
+    """Makes a block that costs this, and sees to it that the next one costs about the same."""
+    raise_base_fee(chain, wei)
+    chain.mine()
 
 
 def raise_base_fee(chain, wei: int) -> None:

@@ -12,6 +12,8 @@ from medianode.wallet.tx.outbox import Outbox
 FAILED = (State.FAILED_REVERT, State.CANCELLED, State.NEEDS_HUMAN)
 REGISTRY_FINALITY = "safe"
 """What is no money is done once the chain is unlikely to change its mind."""
+LAZY = frozenset({"vote", "activate", "claim"})
+"""What loses nothing by waiting until gas is cheap: reports of epochs and cumulative claims. All else is wanted now."""
 
 
 def intent(

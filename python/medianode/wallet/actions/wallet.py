@@ -11,7 +11,7 @@ from medianode.errors import Conflict
 from medianode.wallet.actions.approvals import Approver
 from medianode.wallet.actions.contracts import Contracts
 from medianode.wallet.actions.deployment import Deployment
-from medianode.wallet.actions.intents import submit
+from medianode.wallet.actions.intents import LAZY, submit
 from medianode.wallet.actions.prechecks import Prechecks
 from medianode.wallet.chain.facts import Block
 from medianode.wallet.chain.fees import FeeLimits
@@ -62,7 +62,7 @@ class Wallet:
 
     def manager(self, signer: Signer, alarms: Alarms | None = None) -> Manager:
         """Makes the one that sends for this key. Raises ``Conflict`` while another process does."""
-        config = ManagerConfig(self.finality, self.config.fees, self.config.poll_s)
+        config = ManagerConfig(self.finality, self.config.fees, LAZY, self.config.poll_s)
         return Manager(
             self.outbox, self.reader, signer, config, self.prechecks, self._clock, alarms or Alarms()
         )

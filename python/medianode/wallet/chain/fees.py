@@ -1,6 +1,6 @@
 """What a transaction pays per gas (EIP-1559): a suggestion, a replacement, and the operator's caps on both. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from medianode.wallet.chain.facts import number
@@ -23,8 +23,15 @@ class FeeLimits:
     """The operator's bounds, in wei per gas. They hold for replacements too."""
 
     max_fee: int = 100 * GWEI
+    """For anything."""
+    lazy_max_fee: int = 25 * GWEI
+    """For what can wait until gas is cheap."""
     min_tip: int = 1_000_000
     max_tip: int = 3 * GWEI
+
+    def lazy(self) -> "FeeLimits":
+        """Returns the bounds of what can wait."""
+        return replace(self, max_fee=min(self.max_fee, self.lazy_max_fee))
 
 
 @dataclass(frozen=True, slots=True)

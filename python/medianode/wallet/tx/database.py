@@ -15,7 +15,7 @@ _SCHEMA = """
 create table if not exists meta(key text primary key, value text not null) without rowid;
 create table if not exists intent(
   seq integer primary key, id text not null unique, kind text not null, chain_id integer not null, sender text not null,
-  to_addr text not null, data blob not null, value text not null, gas_cap integer not null, fee_cap text, deadline real,
+  to_addr text not null, data blob not null, value text not null, gas_cap integer not null, deadline real,
   precheck text, final_tag text, state text not null, nonce integer, hash text, block_number integer, block_hash text,
   succeeded integer, gas_used integer, note text, cancel integer not null default 0,
   created real not null, updated real not null);

@@ -39,8 +39,6 @@ class NewIntent:
     data: bytes
     value: int = 0
     gas_cap: int = 1_000_000
-    fee_cap: int | None = None
-    """Wei per gas, below the operator's own cap; none: that cap."""
     deadline: float | None = None
     """Seconds since 1970 after which it is not worth doing."""
     precheck: dict[str, Any] | None = field(default=None, compare=False)

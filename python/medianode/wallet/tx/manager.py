@@ -30,6 +30,8 @@ class ManagerConfig:
 
     finality: Finality
     fees: FeeLimits = field(default_factory=FeeLimits)
+    lazy: frozenset[str] = frozenset()
+    """Kinds that wait until gas is cheap."""
     poll_s: float = 4.0
     most_unmined: int = 8
     """Transactions of one sender that no block has yet."""
@@ -71,7 +73,7 @@ class Manager:
         self.head: Block | None = None
         self._config = config
         self._clock = clock
-        self._sending = Sending(outbox, reader, signer, config.fees, meaning, clock, self.alarms)
+        self._sending = Sending(outbox, reader, signer, meaning, clock, self.alarms)
         self._settling = Settling(outbox, reader, config.finality, self.alarms, meaning)
         self._lease = Lease(outbox.database, self.sender, clock)
         self._renewed = clock.monotonic()
@@ -119,7 +121,8 @@ class Manager:
         self._settling.begin()
         signed = [intent for intent in intents if intent.state is not State.QUEUED]
         outcomes = await asyncio.gather(
-            *(self._advance(i, head, market) for i in signed), return_exceptions=True
+            *(self._advance(i, head, market, self._limits(i, intents)) for i in signed),
+            return_exceptions=True,
         )
         for intent, outcome in zip(signed, outcomes, strict=True):
             if isinstance(outcome, DependencyError):
@@ -128,7 +131,15 @@ class Manager:
                 raise outcome
         await self._start_queued(head, market)
 
-    async def _advance(self, intent: Intent, head: Block, market: Market) -> None:
+    def _limits(self, intent: Intent, intents: list[Intent]) -> FeeLimits:
+        """Returns what an intent may cost. Nonces go in order: what stands before something urgent is as urgent."""
+        lazy = self._config.lazy
+        waits = [other for other in intents if intent.nonce is not None and _after(other, intent.nonce)]
+        if intent.cancel or any(other.wanted.kind not in lazy for other in (intent, *waits)):
+            return self._config.fees
+        return self._config.fees.lazy()
+
+    async def _advance(self, intent: Intent, head: Block, market: Market, limits: FeeLimits) -> None:
         await self._settling.settle(intent, head)
         intent = self.outbox.intent(intent.id)
         if intent.state is not State.SIGNED:
@@ -141,10 +152,12 @@ class Manager:
         stuck = waited >= self._config.patience_s and blocks >= self._config.patience_blocks
         undo = intent.cancel and not any(attempt.cancels for attempt in attempts)
         if stuck or undo:
-            if await self._sending.replace(intent, newest, head, market):
+            if await self._sending.replace(intent, newest, head, market, limits):
                 self._sent[intent.id] = self._clock.monotonic()
                 return
-            self.alarms.ring("stuck_at_cap", f"{intent.id} is not mined, and its fees may not rise any more")
+            if limits == self._config.fees:
+                text = f"{intent.id} is not mined, and its fees may not rise any more"
+                self.alarms.ring("stuck_at_cap", text)
         last = self._sent.get(intent.id)
         if last is None or self._clock.monotonic() - last >= self._config.rebroadcast_s:
             self._sent[intent.id] = self._clock.monotonic()
@@ -164,7 +177,8 @@ class Manager:
         for intent in queued:
             if unmined >= most:
                 return
-            await self._sending.start(intent, head, market, alone=unmined == 0)
+            limits = self._limits(intent, [])
+            await self._sending.start(intent, head, market, limits, alone=unmined == 0)
             if self.outbox.intent(intent.id).state is State.SIGNED:
                 self._sent[intent.id] = self._clock.monotonic()
                 unmined += 1
@@ -189,6 +203,11 @@ class Manager:
                 f"chain {self.chain_id} begins with another block than when {path.name} was written; if it was made anew,"
                 f" move {path} away"
             )
+
+
+def _after(other: Intent, nonce: int) -> bool:
+    """Says whether an intent can be mined only after this nonce was used."""
+    return other.state is State.QUEUED or (other.nonce is not None and other.nonce > nonce)
 
 
 async def watch(

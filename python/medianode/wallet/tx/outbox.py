@@ -22,8 +22,8 @@ class Outbox:
         """Adds an intent unless its id is known; either way returns it as it stands."""
         now = self._clock.now()
         self.database.execute(
-            "insert or ignore into intent(id, kind, chain_id, sender, to_addr, data, value, gas_cap, fee_cap, deadline,"
-            " precheck, final_tag, state, created, updated) values(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "insert or ignore into intent(id, kind, chain_id, sender, to_addr, data, value, gas_cap, deadline,"
+            " precheck, final_tag, state, created, updated) values(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             wanted.id,
             wanted.kind,
             wanted.chain_id,
@@ -32,7 +32,6 @@ class Outbox:
             wanted.data,
             str(wanted.value),
             wanted.gas_cap,
-            None if wanted.fee_cap is None else str(wanted.fee_cap),
             wanted.deadline,
             None if wanted.precheck is None else json.dumps(wanted.precheck),
             wanted.final_tag,
@@ -194,7 +193,6 @@ def _intent(row: sqlite3.Row) -> Intent:
             data=row["data"],
             value=int(row["value"]),
             gas_cap=row["gas_cap"],
-            fee_cap=None if row["fee_cap"] is None else int(row["fee_cap"]),
             deadline=row["deadline"],
             precheck=None if row["precheck"] is None else json.loads(row["precheck"]),
             final_tag=row["final_tag"],

@@ -8,7 +8,7 @@ from medianode.wallet.chain.fees import FeeLimits, Fees, Market, bump, suggest
 from medianode.wallet.chain.reader import Reader
 from medianode.wallet.keys.signer import Signer, sign
 from medianode.wallet.tx.alarms import Alarms
-from medianode.wallet.tx.intent import Attempt, Intent, NewIntent, State
+from medianode.wallet.tx.intent import Attempt, Intent, State
 from medianode.wallet.tx.meaning import Meaning, call_of
 from medianode.wallet.tx.outbox import Outbox
 from medianode.wallet.tx.transaction import TransactionRequest, transaction_hash
@@ -26,7 +26,6 @@ class Sending:
         outbox: Outbox,
         reader: Reader,
         signer: Signer,
-        limits: FeeLimits,
         meaning: Meaning,
         clock: Clock,
         alarms: Alarms,
@@ -34,12 +33,13 @@ class Sending:
         self._outbox = outbox
         self._reader = reader
         self._signer = signer
-        self._limits = limits
         self._meaning = meaning
         self._clock = clock
         self._alarms = alarms
 
-    async def start(self, intent: Intent, head: Block, market: Market, *, alone: bool) -> None:
+    async def start(
+        self, intent: Intent, head: Block, market: Market, limits: FeeLimits, *, alone: bool
+    ) -> None:
         """Signs and sends a queued intent; or closes it, or leaves it queued with the reason noted.
 
         ``alone``: nothing of this sender is on the way that could make a refusal go away.
@@ -54,9 +54,9 @@ class Sending:
         gas = await self._gas(intent, head, alone=alone)
         if gas is None:
             return
-        fees = suggest(market, self.limits_of(wanted))
+        fees = suggest(market, limits)
         if fees is None:
-            self._outbox.note(intent.id, f"waits for a base fee below {self.limits_of(wanted).max_fee} wei")
+            self._outbox.note(intent.id, f"waits for a base fee below {limits.max_fee} wei")
             return
         on_chain = await self._reader.nonce(wanted.sender, head.number)
         nonce = self._outbox.next_nonce(wanted.chain_id, wanted.sender, on_chain)
@@ -80,9 +80,10 @@ class Sending:
             return None
         return min(estimate * GAS_MARGIN[0] // GAS_MARGIN[1], wanted.gas_cap)
 
-    async def replace(self, intent: Intent, last: Attempt, head: Block, market: Market) -> bool:
+    async def replace(
+        self, intent: Intent, last: Attempt, head: Block, market: Market, limits: FeeLimits
+    ) -> bool:
         """Sends the same again for higher fees, or its cancellation; says whether the cap allowed it."""
-        limits = self.limits_of(intent.wanted)
         fees = bump(Fees(last.max_fee, last.tip), market, limits)
         if fees is None:
             return False
@@ -101,14 +102,6 @@ class Sending:
         if error is None:
             self._alarms.over("insufficient_funds")
         self._outbox.broadcast(attempt.hash, error)
-
-    def limits_of(self, wanted: NewIntent) -> FeeLimits:
-        """Returns the operator's bounds, and those of the intent where they are tighter."""
-        if wanted.fee_cap is None:
-            return self._limits
-        return FeeLimits(
-            min(self._limits.max_fee, wanted.fee_cap), self._limits.min_tip, self._limits.max_tip
-        )
 
     async def _sign_and_send(self, intent: Intent, nonce: int, gas: int, fees: Fees, head: Block) -> None:
         wanted = intent.wanted

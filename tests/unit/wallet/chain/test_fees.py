@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from medianode.wallet.chain.fees import GWEI, FeeLimits, Fees, Market, bump, suggest
 from medianode.wallet.chain.limits import Breaker, TokenBucket
 
-LIMITS = FeeLimits(max_fee=100 * GWEI, min_tip=GWEI // 100, max_tip=3 * GWEI)
+LIMITS = FeeLimits(100 * GWEI, lazy_max_fee=20 * GWEI, min_tip=GWEI // 100, max_tip=3 * GWEI)
 wei = st.integers(min_value=0, max_value=200 * GWEI)
 markets = st.builds(Market, base_fee=wei, tip=st.none() | wei)
 
@@ -27,23 +27,32 @@ def test_nothing_is_suggested_while_blocks_cost_more_than_allowed():
     assert suggest(Market(100 * GWEI, GWEI), LIMITS) is None
 
 
-@given(markets)
-def test_a_suggestion_keeps_within_the_caps(market):
-    fees = suggest(market, LIMITS)
+def test_what_is_lazy_waits_for_a_price_that_others_pay():
+    assert LIMITS.lazy() == FeeLimits(20 * GWEI, 20 * GWEI, LIMITS.min_tip, LIMITS.max_tip)
+    assert suggest(Market(20 * GWEI, GWEI), LIMITS.lazy()) is None
+    assert suggest(Market(20 * GWEI, GWEI), LIMITS) == Fees(41 * GWEI, GWEI)
+    assert suggest(Market(4 * GWEI, GWEI), LIMITS.lazy()) == Fees(9 * GWEI, GWEI)
+    low = FeeLimits(max_fee=10 * GWEI, lazy_max_fee=20 * GWEI)
+    assert low.lazy().max_fee == 10 * GWEI
+
+
+@given(markets, st.sampled_from([LIMITS, LIMITS.lazy()]))
+def test_a_suggestion_keeps_within_the_caps(market, limits):
+    fees = suggest(market, limits)
     if fees is not None:
-        assert 0 < fees.tip <= fees.max_fee <= LIMITS.max_fee
+        assert 0 < fees.tip <= fees.max_fee <= limits.max_fee
         assert fees.tip <= LIMITS.max_tip
         assert fees.max_fee > market.base_fee
 
 
-@given(markets, markets)
-def test_a_replacement_pays_an_eighth_more_on_both_and_keeps_within_the_cap(before, now):
-    old = suggest(before, LIMITS)
-    new = bump(old, now, LIMITS) if old is not None else None
+@given(markets, markets, st.sampled_from([LIMITS, LIMITS.lazy()]))
+def test_a_replacement_pays_an_eighth_more_on_both_and_keeps_within_the_cap(before, now, limits):
+    old = suggest(before, limits)
+    new = bump(old, now, limits) if old is not None else None
     if new is not None:
         assert 8 * new.max_fee >= 9 * old.max_fee
         assert 8 * new.tip >= 9 * old.tip
-        assert new.tip <= new.max_fee <= LIMITS.max_fee
+        assert new.tip <= new.max_fee <= limits.max_fee
 
 
 def test_at_the_cap_there_is_no_replacement():
