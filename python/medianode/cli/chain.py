@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,8 +60,9 @@ class ChainOptions:
 
 @dataclass(frozen=True, slots=True)
 class OwnerOptions:
-    """Which key acts for the owner; it need not live on the node."""
+    """Which key acts for the owner; it need not live on the node. A contract has none: it is named by its address."""
 
+    owner: options.Owner = None
     owner_keystore: options.OwnerKeystore = None
     owner_password_file: options.OwnerPasswordFile = None
     dry_run: options.DryRun = False
@@ -79,6 +80,18 @@ class DrySigner:
         del digest
         self.purposes.append(purpose)
         return bytes(64) + b"\x1b"
+
+
+@dataclass(frozen=True, slots=True)
+class AbsentOwner:
+    """Stands for an owner that signs and sends elsewhere: what it is to sign stays without a signature."""
+
+    address: str
+
+    async def sign_digest(self, digest: bytes, purpose: "Purpose") -> bytes:
+        """Returns nothing, to be put in later."""
+        del digest, purpose
+        return b""
 
 
 @dataclass(slots=True)
@@ -105,17 +118,32 @@ class Session:
         return await self._open(self.which.key(), "node")
 
     async def owner_key(self, owner: OwnerOptions) -> "Signer":
-        """Opens the owner's key under its policy."""
+        """Opens the owner's key under its policy, or takes note of an owner whose key is elsewhere."""
+        if owner.owner is not None:
+            return self._absent_owner(owner.owner, owner)
         if owner.owner_keystore is None:
-            raise InvalidArgument("this is for the owner to do: name the owner's key (--owner-keystore FILE)")
+            raise InvalidArgument(
+                "this is for the owner to do: name the owner's key (--owner-keystore FILE), or by its address an owner"
+                " whose key is elsewhere (--owner 0x...)"
+            )
         return await self._open(Key.of_owner(owner.owner_keystore, owner.owner_password_file), "owner")
 
+    async def sender(self, owner: OwnerOptions) -> "Signer":
+        """Opens the owner's key where it is named, else the node's: for what either may send."""
+        named = owner.owner is not None or owner.owner_keystore is not None
+        return await (self.owner_key(owner) if named else self.node_key())
+
     async def perform(self, signer: "Signer", wanted: "NewIntent") -> None:
-        """Carries an action out and prints what came of it; ends the command with 1 where it did not come about."""
+        """Carries an action out and prints what came of it; ends the command with 1 where it did not come about.
+
+        What an owner elsewhere is to send is printed instead.
+        """
+        if wanted.sender != signer.address:
+            raise PermissionDenied(f"this is for {wanted.sender} to do, not for {signer.address}")
         if await self.wallet.prechecks.already_so(wanted, self.head.number):
             self.which.show({"action": wanted.kind, "state": "final", "note": "already so"})
             return
-        if self.dry_run:
+        if self.dry_run or isinstance(signer, AbsentOwner):
             await self._describe(wanted)
             return
         intent = await self.wallet.perform(signer, wanted, _progress)
@@ -125,18 +153,33 @@ class Session:
 
     async def cancel(self, signer: "Signer", action: str) -> None:
         """Undoes an action, if that still works; ends the command with 1 where it came about all the same."""
+        if isinstance(signer, AbsentOwner):
+            raise InvalidArgument(f"{signer.address} sends elsewhere: cancel it there")
         self.wallet.outbox.cancel(action)
         intent = await self.wallet.see_through(signer, action, _progress)
         self.which.show(_outcome(intent))
         if intent.state != "cancelled":
             raise typer.Exit(EXIT_NOT_DONE)
 
+    def _absent_owner(self, address: str, owner: OwnerOptions) -> "Signer":
+        from medianode.wallet.actions.approvals import ABSENT_LIFETIME_S
+        from medianode.wallet.typed.values import checksum
+
+        self._check_not_observing()
+        if owner.owner_keystore is not None:
+            raise InvalidArgument("--owner and --owner-keystore exclude one another")
+        self.approver = replace(self.approver, lifetime_s=ABSENT_LIFETIME_S)
+        return AbsentOwner(checksum(address, "--owner"))
+
+    def _check_not_observing(self) -> None:
+        if self.settings.chain.observe is not None:
+            raise PermissionDenied("observe mode: nothing is signed or sent (leave --observe out)")
+
     async def _open(self, key: Key, role: "Role") -> "Signer":
         from medianode.wallet.actions.policy import policy_for
         from medianode.wallet.keys.opening import guard, open_signer
 
-        if self.settings.chain.observe is not None:
-            raise PermissionDenied("observe mode: nothing is signed or sent (leave --observe out)")
+        self._check_not_observing()
         if self.dry_run:
             signer = DrySigner(await asyncio.to_thread(key.address))
             self.dry.append(signer)

@@ -133,7 +133,7 @@ def report(
     async def work() -> None:
         async with session(which, chain, dry_run=owner.dry_run) as s:
             _ours(s, found)
-            key = await (s.owner_key(owner) if owner.owner_keystore is not None else s.node_key())
+            key = await s.sender(owner)
             await s.perform(key, rewards.vote(s.wallet.contracts, found, uri, key.address))
 
     execute(work())
@@ -152,7 +152,7 @@ def activate(
 
     async def work() -> None:
         async with session(which, chain, dry_run=owner.dry_run) as s:
-            key = await (s.owner_key(owner) if owner.owner_keystore is not None else s.node_key())
+            key = await s.sender(owner)
             await s.perform(key, rewards.activate(s.wallet.contracts, epoch, key.address))
 
     execute(work())

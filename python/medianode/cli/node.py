@@ -4,7 +4,6 @@ Each command may be repeated: what is so already costs no second transaction. Ex
 2 refused or wrongly called, 3 the chain cannot be asked.
 """
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,18 +14,18 @@ from medianode.cli.chain import ChainOptions, OwnerOptions, Session, execute, se
 from medianode.cli.files import read_text
 from medianode.cli.key import KeyOptions
 from medianode.cli.options import DryRun, expanded
+from medianode.cli.relay import ToRelay, relay, show_request
 from medianode.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from medianode.wallet.actions.approvals import RelayRequest
     from medianode.wallet.actions.records import Details, NodeRecord
-    from medianode.wallet.keys.signer import Signer
 
 app = typer.Typer(
     help="The node in the network's registry, its stake and its rewards.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+app.command("relay")(expanded(relay))
 TOKEN_DECIMALS = 18
 TOKEN = 10**18
 REGION_CHARACTERS = 8
@@ -39,9 +38,6 @@ CapsHash = Annotated[
     str, typer.Option("--caps-hash", help="Hash (32 bytes, hex) of its capability document.")
 ]
 Payee = Annotated[str | None, typer.Option("--payee", help="Who is paid; default: the owner.")]
-ToRelay = Annotated[
-    bool, typer.Option("--to-relay", help="Send nothing: print what somebody else may bring to the chain.")
-]
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help="In tokens, such as 100 or 2.5.")]
 NodeId = Annotated[int | None, typer.Option("--node-id", help="Which node; default: that of the node's key.")]
 
@@ -75,7 +71,9 @@ def register(
             owner_key, node_key = await s.owner_key(owner), await s.node_key()
             paid = checksum(payee, "--payee") if payee is not None else owner_key.address
             if to_relay:
-                _show(s, await registry.register_request(s.approver, owner_key, node_key, paid, details))
+                show_request(
+                    s, await registry.register_request(s.approver, owner_key, node_key, paid, details)
+                )
                 return
             wanted = await registry.register(s.approver, owner_key.address, node_key, paid, details)
             await s.perform(owner_key, wanted)
@@ -110,7 +108,7 @@ def update(
             )
             node_key = await s.node_key()
             if to_relay:
-                _show(s, await registry.update_request(s.approver, node_key, record, details))
+                show_request(s, await registry.update_request(s.approver, node_key, record, details))
                 return
             await s.perform(node_key, registry.update(s.wallet.contracts, record, details))
 
@@ -134,7 +132,7 @@ def rotate(
             record = await records.node(s.wallet.contracts, node_id, s.head.number)
             owner_key, new_key = await s.owner_key(owner), await s.node_key()
             if to_relay:
-                _show(s, await registry.rotate_request(s.approver, owner_key, record, new_key))
+                show_request(s, await registry.rotate_request(s.approver, owner_key, record, new_key))
                 return
             await s.perform(owner_key, await registry.rotate(s.approver, record, new_key))
 
@@ -200,9 +198,13 @@ def payee(
 def stake(
     which: KeyOptions, chain: ChainOptions, owner: OwnerOptions, amount: Amount, node_id: NodeId = None
 ) -> None:
-    """Bonds the owner's tokens until AMOUNT is bonded in all."""
+    """Bonds tokens until AMOUNT is bonded in all. Any key that has them may, by --owner-keystore; they go back to the owner."""
     from medianode.wallet.actions import records, staking
 
+    if owner.owner is not None:
+        raise InvalidArgument(
+            "whoever pays a bond signs for it here: name the payer's key (--owner-keystore)"
+        )
     wanted_bond = _units(amount)
 
     async def work() -> None:
@@ -249,7 +251,7 @@ def withdraw(which: KeyOptions, chain: ChainOptions, owner: OwnerOptions, node_i
     async def work() -> None:
         async with session(which, chain, dry_run=owner.dry_run) as s:
             record = await _our_node(s, node_id)
-            key = await _sender(s, owner)
+            key = await s.sender(owner)
             bond = await records.stake(s.wallet.contracts, record.node_id, s.head.number)
             now = max(s.head.timestamp, int(SystemClock().now()))
             await s.perform(key, staking.withdraw(s.wallet.contracts, record, bond, key.address, now))
@@ -276,7 +278,7 @@ def claim(
     async def work() -> None:
         async with session(which, chain, dry_run=owner.dry_run) as s:
             record = await _our_node(s, node_id)
-            key = await _sender(s, owner)
+            key = await s.sender(owner)
             number, contracts = record.node_id, s.wallet.contracts
             await s.perform(key, await rewards.claim(contracts, found, number, key.address, s.head.number))
 
@@ -300,31 +302,9 @@ def leave(
             record = await _our_node(s, node_id)
             key = await s.owner_key(owner)
             if to_relay:
-                _show(s, await registry.deregister_request(s.approver, key, record))
+                show_request(s, await registry.deregister_request(s.approver, key, record))
                 return
             await s.perform(key, registry.deregister(s.wallet.contracts, record))
-
-    execute(work())
-
-
-@app.command("relay")
-@expanded
-def relay(
-    which: KeyOptions,
-    chain: ChainOptions,
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="What --to-relay printed.")],
-    dry_run: DryRun = False,
-) -> None:
-    """Brings somebody's approved action to the chain; the key of this data folder pays, and gains nothing."""
-    from medianode.wallet.actions import registry
-    from medianode.wallet.actions.approvals import RelayRequest
-
-    request = RelayRequest.from_json(sys.stdin.read() if file == "-" else read_text(Path(file)))
-
-    async def work() -> None:
-        async with session(which, chain, dry_run=dry_run) as s:
-            key = await s.node_key()
-            await s.perform(key, registry.relayed(s.wallet.contracts, request, key.address))
 
     execute(work())
 
@@ -341,14 +321,9 @@ def cancel(
 
     async def work() -> None:
         async with session(which, chain) as s:
-            await s.cancel(await _sender(s, owner), action)
+            await s.cancel(await s.sender(owner), action)
 
     execute(work())
-
-
-async def _sender(s: Session, owner: OwnerOptions) -> "Signer":
-    """Opens the owner's key where it is named, else the node's: for what either may send."""
-    return await (s.owner_key(owner) if owner.owner_keystore is not None else s.node_key())
 
 
 async def _our_node(s: Session, node_id: int | None = None) -> "NodeRecord":
@@ -357,14 +332,6 @@ async def _our_node(s: Session, node_id: int | None = None) -> "NodeRecord":
     if node_id is not None:
         return await records.node(s.wallet.contracts, node_id, s.head.number)
     return await records.our_node(s.wallet.contracts, s.node_address(), s.head.number)
-
-
-def _show(s: Session, request: "RelayRequest") -> None:
-    """Prints an approval, or what would be approved."""
-    if s.dry_run:
-        s.which.show_document({"typedData": [signed.data.document() for signed in request.approvals]})
-    else:
-        s.which.show_document(request.as_dict())
 
 
 def _details(endpoint: str, region: str, caps_hash: str) -> "Details":

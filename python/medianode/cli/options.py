@@ -55,6 +55,14 @@ OwnerKeystore = Annotated[
 OwnerPasswordFile = Annotated[
     Path | None, typer.Option("--owner-password-file", help="Its password (mode 600); else it is asked for.")
 ]
+Owner = Annotated[
+    str | None,
+    typer.Option(
+        "--owner",
+        metavar="0x...",
+        help="The owner whose key is elsewhere, such as a Safe: print what it is to send, or sign (--to-relay).",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be signed; sign nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

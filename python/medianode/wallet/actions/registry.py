@@ -134,7 +134,10 @@ def relayed(contracts: Contracts, request: RelayRequest, relayer: str) -> NewInt
             raise InvalidArgument(
                 f"it is for {domain.verifying_contract} on chain {domain.chain_id}, not for ours"
             )
-        if signed.claimed is not None:
+        if not signed.signature:
+            name = type(signed.data.message).__name__
+            raise InvalidArgument(f"{name} waits for the owner's signature (--owner-signature FILE)")
+        if isinstance(signed.data.message, SignerConsent):
             _check_signer(signed)
     signed_by = [as_argument(signed) for signed in request.approvals]
     match [request.function, *(signed.data.message for signed in request.approvals)]:
@@ -161,15 +164,14 @@ def relayed(contracts: Contracts, request: RelayRequest, relayer: str) -> NewInt
 
 
 def _check_signer(signed: SignedMessage) -> None:
-    """Compares the signer that a message names with who signed; an owner may be a contract, which the chain asks itself."""
-    name = type(signed.data.message).__name__
+    """Compares the node's key that consents with who signed. An owner may be a contract: only the chain can ask that."""
     try:
         signer = signed.signer
     except RequestError as error:
-        raise InvalidArgument(f"the signature of {name} is none: {error}") from None
-    if signer != signed.claimed and isinstance(signed.data.message, SignerConsent):
+        raise InvalidArgument(f"the signature of SignerConsent is none: {error}") from None
+    if signer != signed.claimed:
         raise InvalidArgument(
-            f"{name} names {signed.claimed}, but {signer} signed it, or a byte of it was changed"
+            f"SignerConsent names {signed.claimed}, but {signer} signed it, or a byte of it was changed"
         )
 
 
