@@ -1,18 +1,17 @@
 """AWS KMS as far as a signer sees it: an HTTP server that signs what it is given, without hashing it once more."""
 
 import base64
-import json
 import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+
+from tests.support.http_thread import serving
 
 ALIAS = "alias/medianode"
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd"
@@ -32,15 +31,15 @@ class FakeKms:
         self.spec = "ECC_SECG_P256K1"
         self.refusal: tuple[int, str] | None = None
         self.answers: dict[str, dict[str, Any]] = {}
-        self.silent = threading.Event()
         self.calls: list[str] = []
         self.asked: list[dict[str, Any]] = []
-        self.url = ""
 
-    def answer(self, call: str, authorization: str, what: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, headers: Mapping[str, str], what: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        service, _, call = headers["X-Amz-Target"].partition(".")
+        assert service == "TrentService"
         self.calls.append(call)
         self.asked.append(what)
-        if AUTHORIZATION.fullmatch(authorization) is None:
+        if AUTHORIZATION.fullmatch(headers.get("Authorization", "")) is None:
             return 400, {"__type": "IncompleteSignatureException", "message": "no Signature Version 4"}
         if self.refusal is not None:
             status, code = self.refusal
@@ -67,35 +66,10 @@ class FakeKms:
 def running_kms(key: bytes) -> Iterator[FakeKms]:
     """Serves, and lets boto3 find it and credentials for it as operators do: by the environment."""
     fake = FakeKms(key)
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            what = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            service, _, call = self.headers["X-Amz-Target"].partition(".")
-            assert service == "TrentService"
-            if fake.silent.is_set():
-                self.close_connection = True
-                return
-            status, document = fake.answer(call, self.headers.get("Authorization", ""), what)
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, pytest.MonkeyPatch.context() as patch:
-        fake.url = f"http://127.0.0.1:{server.server_port}"
-        for name, value in environment(fake.url).items():
+    with serving(fake.answer) as url, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(url).items():
             patch.setenv(name, value)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
         yield fake
-        server.shutdown()
-        thread.join()
 
 
 def environment(url: str) -> dict[str, str]:

@@ -101,21 +101,24 @@ class Session:
     wallet: "Wallet"
     head: "Block"
     approver: "Approver"
+    key: Key
     which: KeyOptions
     settings: NodeSettings
     dry_run: bool
     dry: list[DrySigner] = field(default_factory=list)
 
-    def node_address(self) -> str:
+    async def node_address(self) -> str:
         """Returns the address of the node's key, or the one that is observed."""
         from medianode.wallet.typed.values import checksum
 
         observed = self.settings.chain.observe
-        return checksum(observed, "--observe") if observed is not None else self.which.key().address()
+        if observed is not None:
+            return checksum(observed, "--observe")
+        return await self.key.address()
 
     async def node_key(self) -> "Signer":
         """Opens the node's key under its policy."""
-        return await self._open(self.which.key(), "node")
+        return await self._open(self.key, "node")
 
     async def owner_key(self, owner: OwnerOptions) -> "Signer":
         """Opens the owner's key under its policy, or takes note of an owner whose key is elsewhere."""
@@ -177,17 +180,14 @@ class Session:
 
     async def _open(self, key: Key, role: "Role") -> "Signer":
         from medianode.wallet.actions.policy import policy_for
-        from medianode.wallet.keys.opening import guard, open_signer
 
         self._check_not_observing()
         if self.dry_run:
-            signer = DrySigner(await asyncio.to_thread(key.address))
+            signer = DrySigner(await key.address())
             self.dry.append(signer)
             return signer
         token = await self.wallet.contracts.token_domain(self.head.number) if role == "owner" else None
-        policy = policy_for(self.wallet.config.deployment, role, token)
-        guarded, _ = await guard(await open_signer(key.choice), key.place, SystemClock(), policy)
-        return guarded
+        return await key.guarded(policy_for(self.wallet.config.deployment, role, token))
 
     async def _describe(self, wanted: "NewIntent") -> None:
         """Prints what would be signed, and what it would cost at most."""
@@ -233,7 +233,7 @@ async def session(which: KeyOptions, chain: ChainOptions, *, dry_run: bool = Fal
     settings = chain_settings(which, chain)
     async with open_wallet(wallet_config(settings, POLL_S), SystemClock()) as wallet:
         head = await wallet.reader.head()
-        yield Session(wallet, head, await wallet.approver(head), which, settings, dry_run)
+        yield Session(wallet, head, await wallet.approver(head), which.key(), which, settings, dry_run)
 
 
 def chain_settings(which: KeyOptions, chain: ChainOptions) -> NodeSettings:

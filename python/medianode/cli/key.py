@@ -15,7 +15,7 @@ from medianode.wallet.keys.choice import InKms, InToken, KeyChoice, Remote, ledg
 
 if TYPE_CHECKING:
     from medianode.wallet.keys.policy import Policy
-    from medianode.wallet.keys.signer import Purpose
+    from medianode.wallet.keys.signer import Purpose, Signer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,14 @@ class KeyOptions:
         print(json.dumps(document, indent=None if self.json_document else 1))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Key:
-    """A key that a command means. Nothing of it is opened before it signs."""
+    """A key that a command means. Nothing of it is opened before it is needed, and then once: a PIN is read only once."""
 
     choice: KeyChoice
     place: Path
     """The folder of its ledger."""
+    _opened: "Signer | None" = None
 
     @classmethod
     def of_owner(cls, keystore: Path, password_file: Path | None) -> "Key":
@@ -88,20 +89,31 @@ class Key:
             facts["weak"] = "its derivation is too cheap for a stolen file; import the key again"
         return facts
 
-    def address(self) -> str:
-        """Returns its address; opens it only where nothing else knows."""
+    async def opened(self) -> "Signer":
+        """Opens it."""
         from medianode.wallet.keys.opening import open_signer
 
+        if self._opened is None:
+            self._opened = await open_signer(self.choice)
+        return self._opened
+
+    async def address(self) -> str:
+        """Returns its address; opens it only where nothing else knows."""
         known = self.facts().get("address")
-        return str(known) if known is not None else asyncio.run(open_signer(self.choice)).address
+        return str(known) if known is not None else (await self.opened()).address
+
+    async def guarded(self, policy: "Policy") -> "Signer":
+        """Opens it under a policy, with its audit log."""
+        from medianode.wallet.keys.opening import guard
+
+        guarded, _ = await guard(await self.opened(), self.place, SystemClock(), policy)
+        return guarded
 
     def sign(self, purpose: "Purpose", policy: "Policy") -> bytes:
         """Opens it and signs one thing under a policy, with a line in its audit log."""
-        from medianode.wallet.keys.opening import guard, open_signer
         from medianode.wallet.keys.signer import sign
 
         async def signed() -> bytes:
-            signer, _ = await guard(await open_signer(self.choice), self.place, SystemClock(), policy)
-            return await sign(signer, purpose)
+            return await sign(await self.guarded(policy), purpose)
 
         return asyncio.run(signed())

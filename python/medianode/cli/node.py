@@ -331,7 +331,7 @@ async def _our_node(s: Session, node_id: int | None = None) -> "NodeRecord":
 
     if node_id is not None:
         return await records.node(s.wallet.contracts, node_id, s.head.number)
-    return await records.our_node(s.wallet.contracts, s.node_address(), s.head.number)
+    return await records.our_node(s.wallet.contracts, await s.node_address(), s.head.number)
 
 
 def _details(endpoint: str, region: str, caps_hash: str) -> "Details":

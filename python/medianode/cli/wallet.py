@@ -72,13 +72,12 @@ def show(
 ) -> None:
     """Shows the address, how its key is kept, and how long its audit log is. Reads the whole log; needs no password."""
     from medianode.wallet.keys.ledger import Ledger
-    from medianode.wallet.keys.opening import open_signer
 
     key = which.key()
     facts = key.facts()
     if unlock or "address" not in facts:
         begin = time.monotonic()
-        facts["address"] = asyncio.run(open_signer(key.choice)).address
+        facts["address"] = asyncio.run(key.opened()).address
         facts["unlock_seconds"] = round(time.monotonic() - begin, 2)
     facts["audit_log_lines"] = Ledger(key.place, str(facts["address"]), SystemClock()).check()
     which.show(facts)
@@ -109,7 +108,7 @@ def auth(
     now = int(SystemClock().now())
     domain = auth_domain(chain_id, checksum(registry or ZERO_ADDRESS, "--registry"))
     message = Auth(
-        signer=key.address(),
+        signer=asyncio.run(key.address()),
         audience=audience,
         nonce=read_hex(nonce, "--nonce"),
         issued_at=now,
@@ -143,7 +142,7 @@ def sign_in(
     key = Key.of_owner(owner_keystore, owner_password_file) if owner_keystore is not None else which.key()
     message = SignInMessage.parse(_read(text_file).removesuffix("\n"))
     policy = Policy(frozenset(), sign_in_domains=frozenset({domain}))
-    policy.judge(message, key.address())
+    policy.judge(message, asyncio.run(key.address()))
     document: dict[str, object] = {"message": message.text()}
     if not dry_run:
         document["signature"] = "0x" + key.sign(message, policy).hex()

@@ -29,7 +29,7 @@ def status(
 
     async def work() -> None:
         async with session(which, chain) as s:
-            address = await asyncio.to_thread(s.node_address)
+            address = await s.node_address()
             if wait:
                 await _settled(s, address)
             facts = await chain_facts(s.wallet, address, SystemClock())
@@ -48,7 +48,7 @@ def follow(
 
     async def work() -> None:
         async with session(which, chain) as s:
-            address = await asyncio.to_thread(s.node_address)
+            address = await s.node_address()
             following = Following(s.wallet, f"follow:{address.lower()}")
             while True:
                 await _print_new(s, following, address, as_json=which.json_document)

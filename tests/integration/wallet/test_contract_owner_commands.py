@@ -1,22 +1,18 @@
 """A contract, such as a Safe, owns a node: by commands, with what its people sign and send in their own wallet."""
 
-import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from medianode.clock import SystemClock
-from medianode.devnet.chain import fund
-from medianode.devnet.deploy import Deployer, Rules
-from medianode.wallet.actions.deployment import FILE
-from medianode.wallet.chain.provider import ProviderConfig, open_provider
 from tests.integration.wallet.test_contract_owner import KEY
 from tests.support.chains import LocalChain, artifact_of_test
-from tests.support.command import Done, call
+from tests.support.command import Done
+from tests.support.operator import Operator, operator_on
 from tests.support.signed import OTHER
 
 # The key of the first account of every test chain; the contract does what it wants.
@@ -25,121 +21,97 @@ ENDPOINT = "https://node.example.org"
 
 
 @dataclass
-class World:
-    """A node, and a contract that is to own it."""
+class Contract:
+    """The contract that is to own a node, and the people behind it."""
 
-    chain: LocalChain
-    folder: Path
-    owner: str
-    node: str
-
-    def run(self, *words: str, home: str = "home") -> Done:
-        return call(
-            *words, "--data-dir", str(self.folder / home), "--rpc", self.chain.url, "--json", **self.settings
-        )
+    operator: Operator
+    address: str
 
     @property
-    def settings(self) -> dict[str, str]:
-        return {"MEDIANODE_CHAIN__DEPLOYMENT": str(self.folder / FILE)}
+    def request(self) -> Path:
+        return self.operator.folder / "request.json"
 
-    def json(self, *words: str, home: str = "home") -> dict:
-        done = self.run(*words, home=home)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    def sent(self, transaction: dict) -> None:
-        """The contract sends what a command printed for it."""
-        from eth_abi.abi import encode
-
+    def sends(self, transaction: dict) -> None:
+        """Sends what a command printed for it."""
         data = encode(["address", "bytes"], [transaction["to"], bytes.fromhex(transaction["data"][2:])])
-        assert (transaction["from"], transaction["value"]) == (self.owner, 0)
-        self.chain.send(to=self.owner, data="0x1cff79cd" + data.hex(), gas=hex(2_000_000))
+        assert (transaction["from"], transaction["value"]) == (self.address, 0)
+        execute = "0x1cff79cd"  # execute(address,bytes)
+        self.operator.chain.send(to=self.address, data=execute + data.hex(), gas=hex(2_000_000))
 
-    def signed(self, request: dict, person: Account = PERSON) -> Path:
-        """The contract's people sign the typed data that a command printed for them."""
-        (self.folder / "request.json").write_text(json.dumps(request))
-        [document] = self.json("node", "relay", str(self.folder / "request.json"), "--dry-run")["typedData"]
-        signature = person.sign_message(encode_typed_data(full_message=document)).signature
-        (self.folder / "signature").write_text("0x" + signature.hex().removeprefix("0x") + "\n")
-        return self.folder / "signature"
-
-    def relay(self, signature: Path) -> Done:
-        return self.run(
-            "node", "relay", str(self.folder / "request.json"), "--owner-signature", str(signature)
+    def signs(self, request: dict, person: Account = PERSON) -> Done:
+        """Its people sign the typed data that a command prints for them; the node brings it to the chain."""
+        self.request.write_text(json.dumps(request))
+        words = ("node", "relay", str(self.request))
+        [document] = self.operator.json(*words, "--dry-run")["typedData"]
+        signature = self.operator.folder / "signature"
+        signature.write_text(
+            person.sign_message(encode_typed_data(full_message=document)).signature.hex() + "\n"
         )
+        return self.operator.run(*words, "--owner-signature", str(signature))
 
 
 @pytest.fixture
-def world(anvil: LocalChain, tmp_path: Path) -> World:
-    async def deploy() -> None:
-        async with open_provider(
-            ProviderConfig((anvil.url,), anvil.chain_id, calls_per_s=1000), SystemClock()
-        ) as provider:
-            deployer = Deployer(provider)
-            deployment = await deployer.deploy([OTHER.address], Rules())
-            deployment.save(tmp_path / FILE)
-            await fund(deployer, deployment, made["address"])
-
-    owner = artifact_of_test("OwnerContract").deploy(anvil, KEY.address)
-    made = json.loads(call("wallet", "new", "--data-dir", str(tmp_path / "home"), "--json").stdout)
-    asyncio.run(deploy())
-    return World(anvil, tmp_path, owner, made["address"])
+def operator(anvil: LocalChain, tmp_path: Path) -> Operator:
+    operator = operator_on(anvil, tmp_path)
+    operator.make_key("home")
+    return operator
 
 
-def test_a_contract_signs_for_the_node_that_it_owns_until_it_revokes(world: World) -> None:
-    owner = ("--owner", world.owner)
-    request = world.json("node", "register", *owner, "--endpoint", ENDPOINT, "--to-relay")
-    assert request["approvals"][0]["signature"] == "0x"
-    (world.folder / "request.json").write_text(json.dumps(request))
-    unsigned = world.run("node", "relay", str(world.folder / "request.json"))
-    assert unsigned.returncode == 2
-    assert "Register waits for the owner's signature" in unsigned.stderr
-
-    stranger = world.relay(world.signed(request, Account.create()))
-    assert stranger.returncode == 1
-    assert f"BadSignature (expected {world.owner.lower()})" in json.loads(stranger.stdout)["note"]
-    assert world.relay(world.signed(request)).returncode == 0
-    status = world.json("wallet", "status")
-    assert (status["owner"], status["endpoint"]) == (world.owner, ENDPOINT)
-
-    new = json.loads(call("wallet", "new", "--data-dir", str(world.folder / "new"), "--json").stdout)[
-        "address"
-    ]
-    request = world.json("node", "rotate", *owner, "--node-id", "1", "--to-relay", home="new")
-    assert world.relay(world.signed(request)).returncode == 0
-    assert world.json("wallet", "status", home="new")["node_id"] == 1
-    assert world.json("wallet", "status", "--observe", new)["status"] == "active"
-
-    world.chain.send(to=world.owner, data=artifact_of_test("OwnerContract").call("revoke"))
-    request = world.json("node", "leave", *owner, "--to-relay", home="new")
-    refused = world.relay(world.signed(request))
-    assert refused.returncode == 1
-    assert f"BadSignature (expected {world.owner.lower()})" in json.loads(refused.stdout)["note"]
+@pytest.fixture
+def contract(operator: Operator) -> Contract:
+    return Contract(operator, artifact_of_test("OwnerContract").deploy(operator.chain, KEY.address))
 
 
-def test_a_contract_sends_what_commands_print_for_it(world: World) -> None:
-    owner = ("--owner", world.owner)
+def refused_by(contract: Contract, done: Done) -> bool:
+    why = f"BadSignature (expected {contract.address.lower()})"
+    return done.returncode == 1 and why in json.loads(done.stdout)["note"]
+
+
+def test_a_contract_signs_for_the_node_that_it_owns_until_it_revokes(
+    operator: Operator, contract: Contract
+) -> None:
+    owner = ("--owner", contract.address)
+    request = operator.json("node", "register", *owner, "--endpoint", ENDPOINT, "--to-relay")
+    contract.request.write_text(json.dumps(request))
+    assert "Register waits for the owner's signature" in operator.refused(
+        "node", "relay", str(contract.request)
+    )
+    assert refused_by(contract, contract.signs(request, Account.create()))
+    assert contract.signs(request).returncode == 0
+    status = operator.json("wallet", "status")
+    assert (status["owner"], status["endpoint"]) == (contract.address, ENDPOINT)
+
+    operator.make_key("new")
+    request = operator.json("node", "rotate", *owner, "--node-id", "1", "--to-relay", home="new")
+    assert contract.signs(request).returncode == 0
+    assert operator.json("wallet", "status", home="new")["node_id"] == 1
+
+    operator.chain.send(to=contract.address, data=artifact_of_test("OwnerContract").call("revoke"))
+    request = operator.json("node", "leave", *owner, "--to-relay", home="new")
+    assert refused_by(contract, contract.signs(request))
+
+
+def test_a_contract_sends_what_commands_print_for_it(operator: Operator, contract: Contract) -> None:
+    owner = ("--owner", contract.address)
     details = ("--endpoint", ENDPOINT, "--payee", KEY.address)
-    world.sent(world.json("node", "register", *owner, *details)["transaction"])
-    assert world.json("wallet", "status")["owner"] == world.owner
-    assert world.json("node", "register", *owner, *details)["note"] == "already so"
-    world.sent(world.json("node", "payee", *owner, OTHER.address)["transaction"])
-    world.sent(world.json("node", "transfer", *owner, "--to", OTHER.address)["transaction"])
-    world.sent(world.json("node", "leave", *owner)["transaction"])
-    assert world.json("wallet", "status")["status"] == "not registered"
+    contract.sends(operator.json("node", "register", *owner, *details)["transaction"])
+    assert operator.json("wallet", "status")["owner"] == contract.address
+    assert operator.json("node", "register", *owner, *details)["note"] == "already so"
+    for words in (("payee", OTHER.address), ("transfer", "--to", OTHER.address), ("leave",)):
+        contract.sends(operator.json("node", *words, *owner)["transaction"])
+    assert operator.json("wallet", "status")["status"] == "not registered"
 
 
-def test_what_an_absent_owner_cannot_do_is_told(world: World) -> None:
-    world.sent(world.json("node", "register", "--owner", world.owner, "--endpoint", ENDPOINT)["transaction"])
+def test_what_an_absent_owner_cannot_do_is_told(operator: Operator, contract: Contract) -> None:
+    owner = ("--owner", contract.address)
+    contract.sends(operator.json("node", "register", *owner, "--endpoint", ENDPOINT)["transaction"])
     for words, reason in (
-        (("unbond", "--owner", OTHER.address), f"for {world.owner} to do, not for {OTHER.address}"),
-        (("stake", "--owner", world.owner, "100"), "--owner-keystore"),
-        (("leave", "--owner", world.owner, "--owner-keystore", "x"), "exclude one another"),
-        (("leave", "--owner", world.owner, "--observe", world.node), "observe mode"),
+        (("unbond", "--owner", OTHER.address), f"for {contract.address} to do, not for {OTHER.address}"),
+        (("stake", *owner, "100"), "--owner-keystore"),
+        (("leave", *owner, "--owner-keystore", "x"), "exclude one another"),
+        (("leave", *owner, "--node-id", "1", "--observe", OTHER.address), "observe mode"),
         (("leave", "--owner", "0x12"), "--owner must be 0x and 40 hex digits"),
         (("leave",), "--owner-keystore FILE"),
-        (("cancel", "--owner", world.owner, "x"), "cancel it there"),
+        (("cancel", *owner, "x"), "cancel it there"),
     ):
-        done = world.run("node", *words)
-        assert done.returncode == 2, done
-        assert reason in done.stderr
+        assert reason in operator.refused("node", *words)

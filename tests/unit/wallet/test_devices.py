@@ -1,11 +1,8 @@
 """Keys that are elsewhere, in a PKCS#11 token and behind a remote signer, obey the same rules."""
 
 import json
-import os
-import shutil
 import socket
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -33,42 +30,9 @@ from medianode.wallet.keys.signer import sign
 from medianode.wallet.typed.eip712 import TypedData
 from medianode.wallet.typed.signature import recover
 from tests.support import signed
+from tests.support.hsm import PIN
 from tests.support.signed import OTHER, SIGNER
 from tests.unit.conftest import FakeClock
-
-LIBRARIES = ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so")
-PIN = "123456"
-
-
-@pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InToken]:
-    """A SoftHSM token with a folder of its own."""
-    library = next((Path(path) for path in LIBRARIES if Path(path).exists()), None)
-    if library is None or shutil.which("softhsm2-util") is None:
-        if os.environ.get("MEDIANODE_STRICT") == "1":
-            pytest.fail("SoftHSM is missing: apt-get install -y softhsm2")
-        pytest.skip("SoftHSM is missing: apt-get install -y softhsm2")
-    folder = tmp_path_factory.mktemp("hsm")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
-    pin = folder / "pin"
-    pin.write_text(PIN)
-    pin.chmod(0o600)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOFTHSM2_CONF", str(folder / "softhsm2.conf"))
-        command = [
-            "softhsm2-util",
-            "--init-token",
-            "--free",
-            "--label",
-            "node",
-            "--pin",
-            PIN,
-            "--so-pin",
-            "654321",
-        ]
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
-        yield InToken(library, "node", "medianode", PasswordSources(file=pin))
 
 
 async def test_a_key_lives_and_stays_in_its_token(token: InToken, tmp_path: Path) -> None:
