@@ -97,7 +97,7 @@ def test_a_locked_wallet_stops_no_call(tmp_path: Path) -> None:
 
 def test_a_node_that_observes_needs_no_key(tmp_path: Path) -> None:
     address = "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"
-    node = start_node(tmp_path, MEDIANODE_CHAIN__OBSERVE=address)
+    node = start_node(tmp_path, "--observe", address)
     try:
         assert wallet(node) == {"state": "observing", "address": address, "last_report": None, "chain": None}
         assert not (tmp_path / "wallet").exists()

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 POLL_S = 0.5
 EXIT_NOT_DONE = 1
 
-Rpc = Annotated[
-    list[str] | None, typer.Option("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain. Repeatable.")
-]
 DeploymentFile = Annotated[
     Path | None,
     typer.Option(
@@ -43,19 +40,16 @@ Finality = Annotated[
     str | None,
     typer.Option("--finality", help="finalized, safe or a number of blocks; default: the chain's own."),
 ]
-Observe = Annotated[
-    str | None, typer.Option("--observe", metavar="0x...", help="Look at this node without any key.")
-]
 
 
 @dataclass(frozen=True, slots=True)
 class ChainOptions:
     """The options of every command that asks the chain."""
 
-    rpc: Rpc = None
+    rpc: options.Rpc = None
     deployment: DeploymentFile = None
     finality: Finality = None
-    observe: Observe = None
+    observe: options.Observe = None
 
 
 @dataclass(frozen=True, slots=True)

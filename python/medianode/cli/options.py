@@ -39,6 +39,12 @@ TrustedProxy = Annotated[
 Workers = Annotated[int | None, typer.Option("--workers", help="Media threads; 0: all cores but one.")]
 LogFormat = Annotated[str | None, typer.Option("--log-format", help="text or json.")]
 LogLevel = Annotated[str | None, typer.Option("--log-level", help="debug, info, warning or error.")]
+Rpc = Annotated[
+    list[str] | None, typer.Option("--rpc", metavar="URL", help="JSON-RPC endpoint of the chain. Repeatable.")
+]
+Observe = Annotated[
+    str | None, typer.Option("--observe", metavar="0x...", help="Look at this node without any key.")
+]
 Keystore = Annotated[
     Path | None,
     typer.Option("--keystore", help="The key's file; default: wallet/key.json in the data folder."),
@@ -113,6 +119,8 @@ class NodeOptions:
     workers: Workers = None
     log_format: LogFormat = None
     log_level: LogLevel = None
+    rpc: Rpc = None
+    observe: Observe = None
 
     def settings(self) -> NodeSettings:
         """Reads the settings with these options on top."""
@@ -128,6 +136,7 @@ class NodeOptions:
             "workers": self.workers,
             "log_format": self.log_format,
             "log_level": self.log_level,
+            "chain": _given({"rpc": self.rpc, "observe": self.observe}),
         }
         return load(flags, self.config)
 

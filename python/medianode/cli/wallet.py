@@ -18,7 +18,6 @@ import typer
 
 from medianode import log
 from medianode.cli import options
-from medianode.cli.chain import Rpc
 from medianode.cli.key import Key, KeyOptions
 from medianode.cli.options import expanded
 from medianode.cli.wallet_chain import follow, status
@@ -155,7 +154,7 @@ def verify(
     signer: Annotated[
         str | None, typer.Option("--signer", help="Who must have signed; default: whom the message names.")
     ] = None,
-    rpc: Rpc = None,
+    rpc: options.Rpc = None,
     json_document: options.Json = False,
 ) -> None:
     """Names the signer of a signed message (JSON), or why it is refused (exit status 1). With --rpc it may be a contract."""
@@ -182,7 +181,7 @@ def verify_sign_in(
     domain: Annotated[str, typer.Option("--domain", help="The domain that was signed in to.")],
     nonce: Annotated[str, typer.Option("--nonce", help="The nonce that was given out.")],
     chain_id: Annotated[int | None, typer.Option("--chain-id", help="The chain that it must name.")] = None,
-    rpc: Rpc = None,
+    rpc: options.Rpc = None,
     json_document: options.Json = False,
 ) -> None:
     """Names who signed in, or why the sign-in is refused (exit status 1). With --rpc it may be a contract."""
