@@ -54,6 +54,17 @@ async def test_an_update_that_changes_nothing_costs_nothing(anvil, tmp_path):
             assert (await net.record()).details == details
 
 
+async def test_a_wish_that_was_undone_meanwhile_is_carried_out_again(anvil, tmp_path):
+    async with open_network(anvil, tmp_path) as net:
+        await registered(net)
+        for times, key in enumerate([LocalSigner(b"\x77" * 32), net.node] * 2, 1):
+            for _ in range(2):
+                wanted = await registry.rotate(await net.approver(), await net.record(), key)
+                assert (await net.perform(net.owner, wanted)).state is State.FINAL
+                assert (await net.record()).signer == key.address
+            assert net.nonce(net.owner) == 1 + times
+
+
 async def test_a_refused_action_says_why_and_may_be_asked_for_again(anvil, tmp_path):
     async with open_network(anvil, tmp_path) as net:
         await registered(net)

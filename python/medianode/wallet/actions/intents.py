@@ -1,4 +1,4 @@
-"""Makes intents: what every action has in common. Owns their ids, and how one that failed may be asked for again."""
+"""Makes intents: what every action has in common. Owns their ids, and how one that has ended may be asked for again."""
 
 import itertools
 from dataclasses import replace
@@ -6,10 +6,9 @@ from typing import Any
 
 from medianode.errors import NotFound
 from medianode.wallet.actions.contracts import Contracts
-from medianode.wallet.tx.intent import Intent, NewIntent, State
+from medianode.wallet.tx.intent import OPEN, Intent, NewIntent
 from medianode.wallet.tx.outbox import Outbox
 
-FAILED = (State.FAILED_REVERT, State.CANCELLED, State.NEEDS_HUMAN)
 REGISTRY_FINALITY = "safe"
 """What is no money is done once the chain is unlikely to change its mind."""
 LAZY = frozenset({"vote", "activate", "claim"})
@@ -42,13 +41,17 @@ def intent(
 
 
 def submit(outbox: Outbox, wanted: NewIntent) -> Intent:
-    """Adds an intent, or returns the one that stands for the same wish. After a failure the wish may be made anew."""
+    """Adds an intent, or returns the one that is under way for the same wish.
+
+    One that has ended is no answer to a new wish: it failed, or what it did may have been undone. Where it was not, the
+    precheck of the new one says so before anything is sent.
+    """
     for number in itertools.count(1):
         name = wanted.id if number == 1 else f"{wanted.id}#{number}"
         try:
             found = outbox.intent(name)
         except NotFound:
             return outbox.submit(replace(wanted, id=name))
-        if found.state not in FAILED:
+        if found.state in OPEN:
             return found
     raise AssertionError
