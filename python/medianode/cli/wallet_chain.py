@@ -92,6 +92,8 @@ async def _work_on(s: Session) -> None:
 
 
 def _status(s: Session, address: str, facts: "ChainFacts") -> dict[str, object]:
+    from medianode.wallet.tx.manager import LOW_ACTIONS
+
     shown: dict[str, object] = {"address": address, "chain_id": facts.chain_id, "registry": facts.registry}
     entry, stake = facts.registration, facts.stake
     if entry is not None:
@@ -110,9 +112,10 @@ def _status(s: Session, address: str, facts: "ChainFacts") -> dict[str, object]:
         "balance_wei": str(facts.balance_wei),
         "actions_left": facts.actions_left,
         "pending": facts.pending,
+        "oldest_pending_seconds": round(facts.oldest_pending_s, 1),
     }
-    if facts.pending:
-        shown["oldest_pending_seconds"] = round(facts.oldest_pending_s, 1)
+    if facts.actions_left is not None and facts.actions_left < LOW_ACTIONS:
+        shown["alarm"] = "low balance: send ether to the address above"
     for endpoint in facts.endpoints:
         health = f"up, {endpoint.behind_blocks} blocks behind" if endpoint.up else "down"
         shown[f"endpoint_{endpoint.index}"] = health

@@ -71,3 +71,8 @@ def test_a_key_that_is_elsewhere_carries_a_node_from_its_entry_to_its_replacemen
     operator.make_key("new")
     assert operator.json("node", "rotate", *owner, "--node-id", "1", home="new")["state"] == "final"
     assert "is registered as no node" in operator.refused("node", "update", "--region", "us")
+    assert "low balance" not in operator.run("wallet", "status").stdout
+    operator.chain.rpc("anvil_setBalance", node, "0x0")
+    status = operator.json("wallet", "status")
+    assert (status["actions_left"], status["oldest_pending_seconds"]) == (0, 0)
+    assert "low balance" in status["alarm"]

@@ -1,9 +1,13 @@
 """Events and heads: nothing is missed, whatever the connection does."""
 
 import asyncio
+import contextlib
 import signal
 
+import pytest
+
 from medianode.clock import SystemClock
+from medianode.errors import ChainUnavailable
 from medianode.wallet.chain.events import LogFollower
 from medianode.wallet.chain.finality import Finality
 from medianode.wallet.chain.heads import Heads
@@ -96,6 +100,31 @@ async def test_every_head_wakes_and_a_frozen_node_is_noticed(anvil):
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_no_event_is_lost_while_the_node_is_frozen(anvil, tmp_path):
+    contract = anvil.deploy(SPEAKER)
+    database = Database(tmp_path / "wallet.sqlite")
+    config = ProviderConfig((anvil.url,), anvil.chain_id, timeout_s=0.5)
+    async with open_provider(config, SystemClock()) as provider:
+        following = LogFollower(Reader(provider), Cursors(database), "s", [contract], 0, Finality(depth=1))
+        say(anvil, contract, 1)
+        read = await read_all(following)
+        say(anvil, contract, 2)
+        anvil.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(ChainUnavailable):
+            await read_all(following)
+        anvil.process.send_signal(signal.SIGCONT)
+        say(anvil, contract, 3)
+        async with asyncio.timeout(30):
+            while len(read) < 3:
+                with contextlib.suppress(ChainUnavailable):  # it rests for a moment from what was frozen
+                    read += await read_all(following)
+                await asyncio.sleep(0.1)
+    database.close()
+    logs = anvil.rpc("eth_getLogs", {"address": contract, "fromBlock": "0x0", "toBlock": "latest"})
+    assert [int(log["data"], 16) for log in logs] == [1, 2, 3]
+    assert [int.from_bytes(log.data) for log in read] == [1, 2, 3]
 
 
 async def test_a_stream_without_heads_is_opened_anew(anvil):

@@ -21,6 +21,7 @@ from medianode.wallet.tx.settling import Settling
 DELEGATED = bytes.fromhex("ef0100")
 """How the code of an account begins that delegates to a contract (EIP-7702); pools take one transaction of it at a time."""
 TYPICAL_GAS = 100_000
+LOW_ACTIONS = 20
 ENDS = frozenset({State.FINAL, State.FAILED_REVERT, State.CANCELLED, State.NEEDS_HUMAN})
 
 
@@ -39,7 +40,7 @@ class ManagerConfig:
     patience_blocks: int = 3
     """A transaction is replaced once both have passed."""
     rebroadcast_s: float = 15.0
-    low_actions: int = 20
+    low_actions: int = LOW_ACTIONS
     """The low-balance alarm rings when the balance pays for fewer typical actions than this."""
 
 
