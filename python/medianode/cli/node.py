@@ -25,7 +25,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-app.command("relay")(expanded(relay))
 TOKEN_DECIMALS = 18
 TOKEN = 10**18
 REGION_CHARACTERS = 8
@@ -307,6 +306,9 @@ def leave(
             await s.perform(key, registry.deregister(s.wallet.contracts, record))
 
     execute(work())
+
+
+app.command("relay")(expanded(relay))
 
 
 @app.command("cancel")
