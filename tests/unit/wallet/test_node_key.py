@@ -17,7 +17,7 @@ from medianode.wallet.facts import (
     WalletFacts,
     WalletView,
 )
-from medianode.wallet.keys.choice import InFile, InToken, KeyChoice, Remote, beside
+from medianode.wallet.keys.choice import InFile, InKms, InToken, KeyChoice, Remote, beside
 from medianode.wallet.keys.keystore import MIN_SCRYPT_N, Keystore
 from medianode.wallet.keys.node_key import NodeKey
 from medianode.wallet.keys.password import PasswordSources
@@ -120,6 +120,10 @@ def test_settings_say_which_key(tmp_path: Path) -> None:
     chosen = settings(tmp_path, {"remote": remote})
     assert isinstance(key_choice(chosen), Remote)
     assert "secret" not in repr(chosen)
+    kms = {"key": "alias/node", "region": "eu-west-1", "address": signed.SIGNER.address, "timeout_s": 2}
+    assert key_choice(settings(tmp_path, {"kms": kms})) == InKms(
+        "alias/node", "eu-west-1", signed.SIGNER.address, 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,6 +134,9 @@ def test_settings_say_which_key(tmp_path: Path) -> None:
         {"scrypt_n": 200_000},
         {"remote": {"url": "ftp://x", "address": signed.SIGNER.address}},
         {"remote": {"url": "http://x", "address": "0x5"}},
+        {"kms": {"key": ""}},
+        {"kms": {"key": "k", "address": "0x5"}},
+        {"kms": {"key": "k"}, "remote": {"url": "http://x", "address": signed.SIGNER.address}},
         {"keystore": "/k", "token": {"module": "/m", "token": "t"}},
         {"password": "in the clear"},
     ],
