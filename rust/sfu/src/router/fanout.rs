@@ -4,11 +4,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use super::Router;
+use super::ingest::ACTIVE_US;
 use crate::consumer::Egress;
-use crate::ingest::ACTIVE_US;
 use crate::params::MediaKind;
 use crate::replay::STEP_US;
-use crate::router::Router;
 use crate::rtp::extension;
 use crate::sink::Sink;
 
