@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use medianode_webrtc::classify::{Kind, classify, request_ufrag};
 use medianode_webrtc::ice::tcp::MAX_FRAME;
@@ -12,7 +12,8 @@ use medianode_webrtc::params::{Protocol, TransportTuple};
 use medianode_webrtc::{Received, rtcp};
 
 use super::send::TcpPeer;
-use super::{Blame, Token, Worker};
+use super::token::Token;
+use super::{Blame, Worker};
 use crate::clock;
 use crate::demux::Place;
 use crate::net::arena::{ReceiveArena, SLOTS};
@@ -28,6 +29,8 @@ const ACCEPTS_PER_TURN: usize = 16;
 const TCP_SCRATCH: usize = 16 << 10;
 /// Frames that a connection may bring before a check on it has verified.
 const UNVERIFIED_FRAMES: u32 = 16;
+/// A connection without a verified check is ended after this long.
+const TCP_VERIFY_WITHIN: Duration = Duration::from_secs(10);
 
 /// Memory that receiving needs.
 pub(super) struct Intake {
@@ -323,7 +326,7 @@ impl Worker {
 
     /// Ends connections on which no check has verified in time.
     pub(super) fn end_unverified_tcp(&mut self) {
-        let Some(oldest) = self.now.checked_sub(super::serve::TCP_VERIFY_WITHIN) else {
+        let Some(oldest) = self.now.checked_sub(TCP_VERIFY_WITHIN) else {
             return;
         };
         while let Some((_, key, serial)) = self
