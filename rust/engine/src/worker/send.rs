@@ -237,7 +237,7 @@ pub struct Outbox<'a> {
 impl Sink for Outbox<'_> {
     fn expect(&mut self, to: TransportKey) {
         if let Some(peer) = self.peers.get(to.0 as usize) {
-            std::hint::black_box(peer.touch());
+            peer.prefetch_sending();
         }
     }
 

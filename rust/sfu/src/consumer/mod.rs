@@ -13,6 +13,7 @@ use crate::header::{FrameNumbers, Template};
 use crate::history::History;
 use crate::nack::AnswerGate;
 use crate::params::{MediaKind, RtpParameters};
+use crate::prefetch::prefetch;
 use crate::producer::{MAX_CODECS, NegotiatedCodec, Producer};
 use crate::rate::RateMeter;
 use crate::replay::Replay;
@@ -251,25 +252,15 @@ impl Consumer {
         }
     }
 
-    /// Reads what sending will; the value means nothing.
+    /// What the consumer's own memory leads to, for the packets of the next batch.
     #[inline]
-    pub(crate) fn touch(&self) -> u64 {
-        let codec = self
-            .codecs
-            .last()
-            .map_or(0, |codec| codec.parameters.payload_type);
-        let small = [
-            codec,
-            self.codec_map[0],
-            self.template.touch(),
-            u8::from(self.selector.target().is_some()),
-            u8::from(self.last_marker),
-        ];
-        let numbers = self.seq.touch() ^ self.vp8.touch() ^ self.history.touch(self.seq.next_out());
-        let counted = self.counters.packets_sent ^ self.rate.touch() ^ self.gate_bytes as u64;
-        let sent =
-            u64::from(self.timestamps.last_out().unwrap_or(0)) ^ self.last_sent_us.unwrap_or(0);
-        numbers ^ counted ^ sent ^ small.into_iter().map(u64::from).sum::<u64>()
+    pub(crate) fn prefetch(&self) {
+        if let Some(codec) = self.codecs.get(usize::from(self.codec.unwrap_or(0))) {
+            prefetch(&codec.parameters.payload_type);
+        }
+        self.seq.prefetch();
+        self.vp8.prefetch();
+        self.history.prefetch(self.seq.next_out());
     }
 
     /// A sender report whose clock is the publisher's, carried over to ours, so that all its streams stay in sync.

@@ -8,6 +8,7 @@ mod allocation;
 mod consumers;
 mod fanout;
 mod ingest;
+mod prefetch;
 mod producers;
 mod reports;
 mod rtcp;

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::prefetch::AHEAD;
 use super::{Router, RouterEvent};
 use crate::TransportKey;
 use crate::feedback::Feedback;
@@ -32,8 +33,11 @@ impl Router {
                 self.legs[index].schedule.next = None;
                 due.push(index);
             }
-            for leg in &due {
-                self.service(now_us, *leg);
+            for some in due.chunks(AHEAD) {
+                self.prefetch_legs(some);
+                for leg in some {
+                    self.service(now_us, *leg);
+                }
             }
             self.due = due;
             let next = self.next_deadline().map(|(at, _)| at);

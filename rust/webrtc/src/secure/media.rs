@@ -1,9 +1,10 @@
 //! RTP and RTCP of one association: sealed on their way out, opened on their way in.
 
 use medianode_sfu::feedback::Feedback;
+use medianode_sfu::prefetch;
 
 use super::SecureTransport;
-use crate::srtp::{RxSrtp, SrtpError, TxSrtp};
+use crate::srtp::{RxSrtp, SrtpError};
 
 impl SecureTransport {
     /// SRTP keys exist.
@@ -16,9 +17,24 @@ impl SecureTransport {
         self.tx.as_mut()?.protect_rtp(buffer, len, index)
     }
 
-    /// Reads what [`SecureTransport::protect_rtp`] will; the value means nothing.
-    pub fn touch(&self) -> u64 {
-        self.tx.as_ref().map_or(0, TxSrtp::touch)
+    /// What opening a packet needs here.
+    pub fn prefetch_receiving(&self) {
+        prefetch(&self.rx);
+        prefetch(&self.dtls);
+    }
+
+    /// What opening RTCP needs beyond that.
+    pub fn prefetch_opening(&self) {
+        if let Some(rx) = &self.rx {
+            rx.prefetch_rtcp();
+        }
+    }
+
+    /// What [`SecureTransport::protect_rtp`] needs.
+    pub fn prefetch_keys(&self) {
+        if let Some(tx) = &self.tx {
+            prefetch(tx);
+        }
     }
 
     /// Encodes and seals one RTCP compound; the datagram's length in `out` (at least 1500 bytes).
