@@ -15,10 +15,6 @@ pub fn prefetch<T: ?Sized>(value: &T) {
 }
 
 #[inline]
-#[allow(
-    unsafe_code,
-    reason = "a hint without effect on memory has no safe form"
-)]
 fn prefetch_line(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch reads nothing and never faults, whatever the address.
