@@ -42,11 +42,6 @@ impl Template {
         }
     }
 
-    /// Reads what [`Template::write`] will; the value means nothing.
-    pub(crate) fn touch(&self) -> u8 {
-        self.bytes[0] ^ self.bytes[TEMPLATE_BYTES - 1] ^ self.len
-    }
-
     #[inline]
     pub(crate) fn write(
         &self,

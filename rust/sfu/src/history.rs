@@ -1,10 +1,11 @@
 //! What one consumer was sent lately, to send it again. Owns how each packet was rewritten, not its bytes: those are in the
 //! producer's ring.
 
+use crate::prefetch::prefetch;
 use crate::rewrite::Vp8Prefix;
 
-/// Lines of memory that the packets of a batch usually take.
-const TOUCHED: u64 = 5;
+/// Packets of one batch: a frame of video, usually.
+const BATCH: usize = 10;
 
 /// How one packet was rewritten. 28 bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -158,17 +159,13 @@ impl History {
         stamp.sent.then_some(stamp)
     }
 
-    /// Reads the places of the packets from `out` on, one in each line of memory; the value means nothing.
-    pub(crate) fn touch(&self, out: u64) -> u64 {
-        let line = 64 / size_of::<Entry>() as u64;
-        let place = |at: u64| {
-            self.entries
-                .get((out + at * line) as usize & (self.capacity - 1))
-        };
-        (0..TOUCHED)
-            .filter_map(place)
-            .map(|entry| u64::from(entry.out))
-            .sum()
+    /// The places of the packets from `out` on that a batch usually brings.
+    pub(crate) fn prefetch(&self, out: u64) {
+        let at = out as usize & (self.capacity - 1);
+        let end = self.entries.len().min(at + BATCH);
+        if let Some(entries) = self.entries.get(at..end) {
+            prefetch(entries);
+        }
     }
 
     pub(crate) fn newest(&self) -> Option<u64> {

@@ -6,7 +6,7 @@
 //!
 //! Packets leave transport by transport, so that a sink can send runs. In a living node the state of a transport was last touched a
 //! frame ago and is far from the core by then; waiting for it, line after line, would cost as much as all the work. So before a few
-//! transports are served, all that they will need is read once (`touch`): reads that do not depend on one another are waited for
+//! transports are served, all that they will need is asked for ([`prefetch`]): what does not depend on one another is waited for
 //! together.
 
 mod bwe;
@@ -15,28 +15,25 @@ pub mod codec;
 mod consumer;
 mod error;
 mod extension;
-mod fanout;
 pub mod feedback;
 mod frames;
 mod header;
 mod history;
 mod id;
-mod ingest;
 mod keyframe;
 mod layer;
 mod leg;
 pub mod nack;
 pub mod params;
+mod prefetch;
 mod producer;
 mod rate;
 mod replay;
 mod report;
 pub mod rewrite;
 mod router;
-mod rtcp;
 pub mod rtp;
 mod select;
-mod service;
 mod sink;
 pub mod speaker;
 pub mod stats;
@@ -47,5 +44,6 @@ pub use id::{
     ConsumerId, DataConsumerId, DataProducerId, ProducerId, RouterId, TransportId, TransportKey,
 };
 pub use layer::Layer;
+pub use prefetch::prefetch;
 pub use router::{Router, RouterEvent, RouterLimits};
 pub use sink::{Outgoing, PacketClass, Sink};

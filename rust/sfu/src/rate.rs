@@ -36,11 +36,6 @@ impl<const BUCKET_US: u64> RateMeter<BUCKET_US> {
         bytes * 8 * 1_000_000 / span
     }
 
-    /// Reads what [`RateMeter::add`] will; the value means nothing.
-    pub(crate) fn touch(&self) -> u64 {
-        self.newest ^ u64::from(self.buckets[0])
-    }
-
     fn advance(&mut self, bucket: u64) {
         if bucket <= self.newest {
             return;

@@ -194,9 +194,19 @@ impl WebRtcTransport {
     pub fn secure(&mut self) -> &mut SecureTransport {
         &mut self.secure
     }
-    /// Reads what sealing will; the value means nothing.
-    pub fn touch(&self) -> u64 {
-        self.secure.touch()
+    /// What the transport itself needs for a datagram, before [`WebRtcTransport::prefetch_opening`].
+    pub fn prefetch_receiving(&self) {
+        self.ice.prefetch();
+        self.secure.prefetch_receiving();
+    }
+    /// What opening a peer's RTCP needs beyond that.
+    pub fn prefetch_opening(&self) {
+        self.ice.prefetch_tuples();
+        self.secure.prefetch_opening();
+    }
+    /// What sealing needs.
+    pub fn prefetch_keys(&self) {
+        self.secure.prefetch_keys();
     }
     /// Says goodbye; poll what is left to send, then drop.
     pub fn close(&mut self, now: Instant) {

@@ -4,7 +4,8 @@ use medianode_sfu::feedback::Feedback;
 use medianode_sfu::{DataConsumerId, DataProducerId};
 
 use super::tables::{Peer, Tables};
-use super::{Blame, Worker, peer_timer, room_timer};
+use super::token::{peer_timer, room_timer};
+use super::{Blame, Worker};
 use crate::net::gso::Class;
 use crate::{CloseCause, Event, supervise};
 

@@ -1,37 +1,42 @@
 //! The loop of one pinned thread: sockets, demultiplexer, transports, routers, and out again; timers and commands in between. Owns
 //! everything it touches; nothing in here is shared but the two queues and the published snapshot.
 
+mod bucket;
 mod close;
 mod control;
 mod data;
 mod messages;
+mod paths;
 mod receive;
 mod report;
 mod send;
 mod serve;
+mod sockets;
 mod tables;
+mod timers;
+mod token;
+mod transports;
 
 use std::io;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ahash::AHashMap;
 use medianode_sfu::RouterEvent;
 use medianode_webrtc::{DtlsContext, TransportCounters};
-use slab::Slab;
 
 use crate::demux::Tuples;
 use crate::net::epoll::{Epoll, Interest, Ready};
-use crate::net::gso::SendArena;
 use crate::net::udp::UdpSocket;
 use crate::queue::{CommandReceiver, EventQueue};
 use crate::snapshot::{Dropped, WorkerSnapshot};
 use crate::timer::Wheel;
 use crate::{CloseCause, Config, Event, Refusal, RefusalKind, clock, supervise};
+use bucket::Bucket;
 use receive::Intake;
 use send::Ports;
 use tables::Tables;
+use token::Token;
 
 /// What a worker is made of and keeps over a restart.
 pub struct Setup {
@@ -113,76 +118,6 @@ struct Counters {
     longest_turn: Duration,
 }
 
-/// New handshakes per second.
-struct Bucket {
-    rate: f64,
-    level: f64,
-    filled: Instant,
-}
-
-impl Bucket {
-    fn new(rate: usize, now: Instant) -> Self {
-        Self {
-            rate: rate as f64,
-            level: rate as f64,
-            filled: now,
-        }
-    }
-
-    fn take(&mut self, now: Instant) -> bool {
-        let since = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.level = (self.level + since * self.rate).min(self.rate);
-        self.filled = now;
-        let taken = self.level >= 1.0;
-        if taken {
-            self.level -= 1.0;
-        }
-        taken
-    }
-}
-
-/// What a token of the epoll set means.
-#[derive(Clone, Copy)]
-enum Token {
-    Wake,
-    Udp(usize),
-    Listener(usize),
-    Tcp(usize),
-}
-
-impl Token {
-    fn to_u64(self) -> u64 {
-        match self {
-            Token::Wake => 0,
-            Token::Udp(at) => 1 << 32 | at as u64,
-            Token::Listener(at) => 2 << 32 | at as u64,
-            Token::Tcp(at) => 3 << 32 | at as u64,
-        }
-    }
-
-    fn from_u64(token: u64) -> Self {
-        let at = (token & 0xffff_ffff) as usize;
-        match token >> 32 {
-            1 => Token::Udp(at),
-            2 => Token::Listener(at),
-            3 => Token::Tcp(at),
-            _ => Token::Wake,
-        }
-    }
-}
-
-/// Timer of the worker itself.
-const HOUSEKEEPING: u32 = 0;
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
-
-fn peer_timer(slot: u32) -> u32 {
-    1 + 2 * slot
-}
-
-fn room_timer(slot: u32) -> u32 {
-    2 + 2 * slot
-}
-
 /// Commands carried out per turn; the rest waits for the next.
 const COMMANDS_PER_TURN: usize = 128;
 
@@ -190,7 +125,6 @@ impl Worker {
     /// # Errors
     /// What the kernel says about epoll.
     pub fn new(setup: Setup) -> io::Result<Self> {
-        let now = clock::now();
         let Setup {
             index,
             port,
@@ -203,30 +137,27 @@ impl Worker {
             shared,
         } = setup;
         let max_waiting = config.limits.send_bytes_per_transport;
-        let arena = SendArena::new(udp.len(), gso, max_waiting);
-        let ports = Ports {
-            udp,
-            listeners,
-            tcp: Slab::new(),
-            tcp_keys: AHashMap::new(),
-            arena,
-            tcp_dirty: Vec::new(),
-            panicked: Vec::new(),
-            max_waiting,
-            tcp_dropped: Default::default(),
-            tcp_syscalls: 0,
+        let fixed = Fixed {
+            index,
+            port,
+            config,
+            dtls,
+            commands,
+            shared,
         };
-        let handshakes = Bucket::new(config.limits.handshakes_per_second, now);
-        let worker = Self {
-            setup: Fixed {
-                index,
-                port,
-                config,
-                dtls,
-                commands,
-                shared,
-            },
-            epoll: Epoll::new()?,
+        let ports = Ports::new(udp, listeners, gso, max_waiting);
+        let worker = Self::with_empty_tables(fixed, Epoll::new()?, ports);
+        worker.register()?;
+        worker.publish();
+        Ok(worker)
+    }
+
+    fn with_empty_tables(setup: Fixed, epoll: Epoll, ports: Ports) -> Self {
+        let now = clock::now();
+        Self {
+            handshakes: Bucket::new(setup.config.limits.handshakes_per_second, now),
+            setup,
+            epoll,
             intake: Intake::new(ports.udp.len()),
             ports,
             tables: Tables::default(),
@@ -242,12 +173,8 @@ impl Worker {
             fired: Vec::new(),
             router_events: Vec::new(),
             events: Vec::new(),
-            handshakes,
             counters: Counters::default(),
-        };
-        worker.register()?;
-        worker.publish();
-        Ok(worker)
+        }
     }
 
     fn register(&self) -> io::Result<()> {
@@ -299,7 +226,6 @@ impl Worker {
 
     /// The same worker with empty tables: sockets, queues and counters live on. Tells the end of everything it had.
     fn restarted(self) -> Self {
-        let now = clock::now();
         let Self {
             setup,
             epoll,
@@ -321,38 +247,13 @@ impl Worker {
         }
         close::tell_all_closed(&tables, CloseCause::Worker, &mut events);
         supervise::discard(tables);
-        let max_waiting = ports.max_waiting;
-        let arena = SendArena::new(ports.udp.len(), ports.arena.offload(), max_waiting);
-        let ports = Ports {
-            tcp: Slab::new(),
-            tcp_keys: AHashMap::new(),
-            arena,
-            tcp_dirty: Vec::new(),
-            panicked: Vec::new(),
-            ..ports
-        };
-        let handshakes = Bucket::new(setup.config.limits.handshakes_per_second, now);
         let worker = Self {
-            setup,
-            epoll,
-            intake: Intake::new(ports.udp.len()),
-            ports,
-            tables: Tables::default(),
-            tuples: Tuples::default(),
-            wheel: Wheel::new(now),
-            now,
             // Old username fragments must not find new tenants.
             epochs: self.epochs,
             serials: self.serials,
-            blame: Blame::Nobody,
-            command: None,
-            dirty_peers: Vec::new(),
-            dirty_rooms: Vec::new(),
-            fired: Vec::new(),
-            router_events: Vec::new(),
             events,
-            handshakes,
             counters,
+            ..Self::with_empty_tables(setup, epoll, ports.emptied())
         };
         worker.publish();
         worker

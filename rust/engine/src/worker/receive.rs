@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use medianode_webrtc::classify::{Kind, classify, request_ufrag};
 use medianode_webrtc::ice::tcp::MAX_FRAME;
@@ -12,22 +13,27 @@ use medianode_webrtc::params::{Protocol, TransportTuple};
 use medianode_webrtc::{Received, rtcp};
 
 use super::send::TcpPeer;
-use super::{Blame, Token, Worker};
+use super::token::Token;
+use super::{Blame, Worker};
 use crate::clock;
 use crate::demux::Place;
-use crate::net::arena::{ReceiveArena, SLOTS};
+use crate::net::arena::{ReceiveArena, SLOTS, Slot};
 use crate::net::epoll::Interest;
 use crate::net::tcp::{self, Ended};
 
 /// Datagrams taken from one socket per turn. What they cause is sent before more is taken, so this bounds both the delay of timers and
 /// commands and what a router must hold.
 const DATAGRAMS_PER_TURN: usize = 512;
+/// Slots whose senders' state is asked for together.
+const AHEAD: usize = 8;
 /// Connections accepted per turn.
 const ACCEPTS_PER_TURN: usize = 16;
 /// Bytes read from a connection at a time.
 const TCP_SCRATCH: usize = 16 << 10;
 /// Frames that a connection may bring before a check on it has verified.
 const UNVERIFIED_FRAMES: u32 = 16;
+/// A connection without a verified check is ended after this long.
+const TCP_VERIFY_WITHIN: Duration = Duration::from_secs(10);
 
 /// Memory that receiving needs.
 pub(super) struct Intake {
@@ -74,21 +80,11 @@ impl Worker {
             };
             // Arrival times matter more than the age of anything else in this turn.
             self.now = clock::now();
-            for slot in 0..count {
-                let Some(slot) = arena.slot(slot) else {
-                    self.counters.dropped.unusable += 1;
-                    continue;
-                };
-                let (local, remote) = (slot.local, slot.remote);
-                let tuple = TransportTuple {
-                    protocol: Protocol::Udp,
-                    local,
-                    remote,
-                };
-                self.counters.bytes_received += slot.bytes.len() as u64;
-                for datagram in slot.bytes.chunks_mut(slot.segment) {
-                    taken += 1;
-                    self.handle_datagram(tuple, datagram);
+            for first in (0..count).step_by(AHEAD) {
+                let slots = first..count.min(first + AHEAD);
+                self.prefetch_senders(&mut arena, slots.clone());
+                for slot in slots {
+                    taken += self.handle_slot(&mut arena, slot);
                 }
             }
             if let Some(overflows) = arena.take_overflows() {
@@ -100,6 +96,51 @@ impl Worker {
             }
         }
         self.intake.arena = Some(arena);
+    }
+
+    /// Many peers report at once, and nothing of theirs is near the core: asks for it for several of them together.
+    fn prefetch_senders(&mut self, arena: &mut ReceiveArena, slots: Range<usize>) {
+        if slots.len() < 2 {
+            return;
+        }
+        let mut senders = [None; AHEAD];
+        for (sender, slot) in senders.iter_mut().zip(slots) {
+            let tuple = arena.slot(slot).map(|slot| tuple_of(&slot));
+            *sender = tuple.and_then(|tuple| self.tuples.find(&tuple));
+        }
+        let tables = &self.tables;
+        let peers = || {
+            senders
+                .iter()
+                .flatten()
+                .filter_map(|slot| tables.peer(*slot))
+        };
+        for peer in peers() {
+            peer.prefetch_receiving();
+        }
+        for peer in peers() {
+            peer.transport.prefetch_opening();
+            let room = tables.rooms.get(peer.room as usize);
+            if let Some(router) = room.and_then(|room| room.router.as_ref()) {
+                router.prefetch_feedback(peer.id);
+            }
+        }
+    }
+
+    /// Datagrams of one slot; their number.
+    fn handle_slot(&mut self, arena: &mut ReceiveArena, slot: usize) -> usize {
+        let Some(slot) = arena.slot(slot) else {
+            self.counters.dropped.unusable += 1;
+            return 0;
+        };
+        let tuple = tuple_of(&slot);
+        self.counters.bytes_received += slot.bytes.len() as u64;
+        let datagrams = slot.bytes.chunks_mut(slot.segment);
+        let count = datagrams.len();
+        for datagram in datagrams {
+            self.handle_datagram(tuple, datagram);
+        }
+        count
     }
 
     #[inline]
@@ -323,7 +364,7 @@ impl Worker {
 
     /// Ends connections on which no check has verified in time.
     pub(super) fn end_unverified_tcp(&mut self) {
-        let Some(oldest) = self.now.checked_sub(super::serve::TCP_VERIFY_WITHIN) else {
+        let Some(oldest) = self.now.checked_sub(TCP_VERIFY_WITHIN) else {
             return;
         };
         while let Some((_, key, serial)) = self
@@ -336,5 +377,13 @@ impl Worker {
                 self.end_tcp(key, &Ended::Closed);
             }
         }
+    }
+}
+
+fn tuple_of(slot: &Slot<'_>) -> TransportTuple {
+    TransportTuple {
+        protocol: Protocol::Udp,
+        local: slot.local,
+        remote: slot.remote,
     }
 }

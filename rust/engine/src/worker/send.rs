@@ -61,6 +61,37 @@ impl TcpPeer {
 }
 
 impl Ports {
+    /// `gso` says whether runs may be longer than one, `max_waiting` how many bytes of one transport may wait.
+    pub fn new(
+        udp: Vec<UdpSocket>,
+        listeners: Vec<TcpListener>,
+        gso: bool,
+        max_waiting: usize,
+    ) -> Self {
+        Self {
+            arena: SendArena::new(udp.len(), gso, max_waiting),
+            udp,
+            listeners,
+            tcp: Slab::new(),
+            tcp_keys: AHashMap::new(),
+            tcp_dirty: Vec::new(),
+            panicked: Vec::new(),
+            max_waiting,
+            tcp_dropped: PerClass::default(),
+            tcp_syscalls: 0,
+        }
+    }
+
+    /// The same sockets and counters without connections and without anything that waits.
+    pub fn emptied(self) -> Self {
+        let gso = self.arena.offload();
+        Self {
+            tcp_dropped: self.tcp_dropped,
+            tcp_syscalls: self.tcp_syscalls,
+            ..Self::new(self.udp, self.listeners, gso, self.max_waiting)
+        }
+    }
+
     /// Builds one datagram for `peer` in `slot`; its length, or 0 when it was dropped.
     #[inline]
     pub fn deliver(
@@ -206,7 +237,7 @@ pub struct Outbox<'a> {
 impl Sink for Outbox<'_> {
     fn expect(&mut self, to: TransportKey) {
         if let Some(peer) = self.peers.get(to.0 as usize) {
-            std::hint::black_box(peer.touch());
+            peer.prefetch_sending();
         }
     }
 

@@ -1,69 +1,20 @@
-//! What transports and routers want done: their events, what they have to send, when to call them again. Owns the order within a turn.
+//! What transports and routers want done: their events and what they have to send. Owns the order within a turn.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use medianode_sfu::RouterEvent;
-use medianode_webrtc::params::{Protocol, TransportTuple};
+use medianode_webrtc::params::Protocol;
 use medianode_webrtc::secure::SecureClose;
 use medianode_webrtc::{SecureEvent, TransportEvent};
 
+use super::paths::destination;
 use super::send::Outbox;
-use super::tables::Path;
-use super::{Blame, HOUSEKEEPING, HOUSEKEEPING_EVERY, Token, Worker, peer_timer, room_timer};
-use crate::net::epoll::Interest;
-use crate::net::gso::{Class, Destination};
-use crate::net::tcp::Ended;
+use super::token::{peer_timer, room_timer};
+use super::{Blame, Worker};
+use crate::net::gso::Class;
 use crate::{CloseCause, Event};
 
-/// A connection without a verified check is ended after this long.
-pub(super) const TCP_VERIFY_WITHIN: Duration = Duration::from_secs(10);
-/// Lines about refused input come this often at most.
-const TELL_DROPS_EVERY: Duration = Duration::from_secs(10);
-
 impl Worker {
-    pub(super) fn fire_timers(&mut self) {
-        let mut fired = std::mem::take(&mut self.fired);
-        self.wheel.advance(self.now, &mut fired);
-        for token in fired.drain(..) {
-            match token.checked_sub(1) {
-                None => self.keep_house(),
-                Some(even) if even % 2 == 0 => {
-                    self.guarded(|worker| worker.time_out_peer(even / 2));
-                }
-                Some(odd) => {
-                    self.guarded(|worker| worker.time_out_room(odd / 2));
-                }
-            }
-        }
-        self.fired = fired;
-    }
-
-    fn time_out_peer(&mut self, slot: u32) {
-        let now = self.now;
-        let Some(peer) = self.tables.peer_mut(slot) else {
-            return;
-        };
-        if peer.transport.poll_timeout().is_some_and(|at| at <= now) {
-            self.blame = Blame::Peer(slot);
-            peer.transport.handle_timeout(now);
-        }
-        self.serve_peer(slot);
-    }
-
-    fn time_out_room(&mut self, slot: u32) {
-        let now = self.now;
-        let Some(room) = self.tables.room_mut(slot) else {
-            return;
-        };
-        if let Some(router) = &mut room.router
-            && router.poll_timeout().is_some_and(|at| at <= now)
-        {
-            self.blame = Blame::Room(slot);
-            router.handle_timeout(now);
-        }
-        self.mark_room(slot);
-    }
-
     pub(super) fn mark_room(&mut self, slot: u32) {
         let Some(room) = self.tables.room_mut(slot) else {
             return;
@@ -311,162 +262,6 @@ impl Worker {
         }
         self.mark_room(room_slot);
     }
-
-    fn add_tuple(&mut self, slot: u32, tuple: TransportTuple) {
-        let Some(peer) = self.tables.peer_mut(slot) else {
-            return;
-        };
-        if !peer.tuples.contains(&tuple) {
-            peer.tuples.push(tuple);
-        }
-        self.tuples.insert(tuple, slot);
-        if tuple.protocol == Protocol::Tcp
-            && let Some(key) = self.ports.find_tcp(&tuple)
-        {
-            self.ports.tcp[key].peer = Some(slot);
-        }
-    }
-
-    fn remove_tuple(&mut self, slot: u32, tuple: TransportTuple) {
-        self.tuples.remove(&tuple, slot);
-        let Some(peer) = self.tables.peer_mut(slot) else {
-            return;
-        };
-        peer.tuples.retain(|known| *known != tuple);
-        if tuple.protocol == Protocol::Tcp
-            && let Some(key) = self.ports.find_tcp(&tuple)
-        {
-            self.ports.hang_up(key);
-        }
-        if let Some(peer) = self.tables.peer_mut(slot)
-            && peer.transport.selected_tuple().is_none()
-        {
-            peer.path = Path::None;
-        }
-    }
-
-    fn select_tuple(&mut self, slot: u32, tuple: TransportTuple) {
-        let path = match tuple.protocol {
-            Protocol::Udp => destination(&self.ports.udp, &tuple).map(Path::Udp),
-            Protocol::Tcp => self.ports.tcp_path(&tuple),
-        };
-        let Some(peer) = self.tables.peer_mut(slot) else {
-            return;
-        };
-        peer.path = path.unwrap_or(Path::None);
-        peer.runs = true;
-        peer.selections = peer.selections.saturating_add(1);
-        let (transport, protocol) = (peer.id, tuple.protocol);
-        self.events.push(Event::IceConnected {
-            transport,
-            protocol,
-        });
-    }
-
-    pub(super) fn flush_tcp(&mut self) {
-        while let Some(key) = self.ports.tcp_dirty.pop() {
-            let Some(tcp) = self.ports.tcp.get_mut(key) else {
-                continue;
-            };
-            tcp.dirty = false;
-            self.ports.tcp_syscalls += 1;
-            match tcp.connection.flush() {
-                Ok(drained) => self.watch_tcp(key, !drained),
-                Err(ended) => self.end_tcp(key, &ended),
-            }
-        }
-    }
-
-    /// Asks to be told when a blocked connection takes more, and no longer when it does.
-    fn watch_tcp(&mut self, key: usize, blocked: bool) {
-        let Some(tcp) = self.ports.tcp.get_mut(key) else {
-            return;
-        };
-        if std::mem::replace(&mut tcp.blocked, blocked) == blocked {
-            return;
-        }
-        let interest = if blocked {
-            Interest::BOTH
-        } else {
-            Interest::READ
-        };
-        let fd = tcp.connection.as_raw_fd();
-        if let Err(error) = self.epoll.modify(fd, Token::Tcp(key).to_u64(), interest) {
-            self.end_tcp(key, &Ended::Io(error));
-        }
-    }
-
-    pub(super) fn mark_tcp(&mut self, key: usize) {
-        let Some(tcp) = self.ports.tcp.get_mut(key) else {
-            return;
-        };
-        if !std::mem::replace(&mut tcp.dirty, true) {
-            self.ports.tcp_dirty.push(key);
-        }
-    }
-
-    pub(super) fn drain_udp(&mut self, at: usize) {
-        if let Some(socket) = self.ports.udp.get(at) {
-            self.ports.arena.drain(at, socket);
-        }
-    }
-
-    /// Asks to be told when a blocked socket takes more, and no longer when it does.
-    fn watch_udp(&mut self, at: usize) {
-        let blocked = self.ports.arena.is_blocked(at);
-        let Some(watched) = self.intake.watched.get_mut(at) else {
-            return;
-        };
-        if std::mem::replace(watched, blocked) == blocked {
-            return;
-        }
-        let interest = if blocked {
-            Interest::BOTH
-        } else {
-            Interest::READ
-        };
-        let fd = self.ports.udp[at].as_raw_fd();
-        if let Err(error) = self.epoll.modify(fd, Token::Udp(at).to_u64(), interest) {
-            tracing::error!(%error, "epoll");
-        }
-    }
-
-    /// Once a second while there is anything to count.
-    fn keep_house(&mut self) {
-        self.end_unverified_tcp();
-        self.resume_listeners();
-        self.publish();
-        self.tell_drops();
-        self.counters.longest_turn = Duration::ZERO;
-        let busy = !self.tables.rooms.is_empty()
-            || !self.ports.tcp.is_empty()
-            || self.counters.told != self.counters.dropped;
-        if busy {
-            self.need_housekeeping();
-        }
-    }
-
-    pub(super) fn need_housekeeping(&mut self) {
-        if self.wheel.deadline(HOUSEKEEPING).is_none() {
-            self.wheel.arm(HOUSEKEEPING, self.now + HOUSEKEEPING_EVERY);
-        }
-    }
-
-    /// One line for all the hostile or lost input of the last while.
-    fn tell_drops(&mut self) {
-        let counters = &mut self.counters;
-        let recent = |at: Instant| self.now.saturating_duration_since(at) < TELL_DROPS_EVERY;
-        if counters.dropped == counters.told || counters.told_at.is_some_and(recent) {
-            return;
-        }
-        counters.told_at = Some(self.now);
-        counters.told = counters.dropped;
-        tracing::info!(
-            worker = self.setup.index,
-            dropped = ?counters.dropped,
-            "input was dropped, counted since the start"
-        );
-    }
 }
 
 fn cause(by_parent: bool) -> CloseCause {
@@ -475,23 +270,4 @@ fn cause(by_parent: bool) -> CloseCause {
     } else {
         CloseCause::Closed
     }
-}
-
-/// How to reach the peer of a UDP tuple.
-pub(super) fn destination(
-    sockets: &[crate::net::udp::UdpSocket],
-    tuple: &TransportTuple,
-) -> Option<Destination> {
-    let fits = |local: std::net::SocketAddr| {
-        local.is_ipv4() == tuple.local.is_ipv4()
-            && local.port() == tuple.local.port()
-            && (local.ip().is_unspecified() || local.ip() == tuple.local.ip())
-    };
-    let socket = sockets.iter().position(|socket| fits(socket.local()))?;
-    let source = sockets[socket].source(tuple.local);
-    Some(Destination {
-        socket,
-        to: tuple.remote,
-        source,
-    })
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ahash::AHashMap;
 use medianode_sfu::{
-    ConsumerId, DataConsumerId, DataProducerId, ProducerId, Router, RouterId, TransportId,
+    ConsumerId, DataConsumerId, DataProducerId, ProducerId, Router, RouterId, TransportId, prefetch,
 };
 use medianode_webrtc::WebRtcTransport;
 use medianode_webrtc::params::{ChannelParameters, Protocol, SrtpProfile, TransportTuple};
@@ -72,10 +72,21 @@ pub enum Path {
 }
 
 impl Peer {
-    /// Reads what sending will; the value means nothing.
-    pub fn touch(&self) -> u64 {
-        let way = u64::from(matches!(self.path, Path::Udp(_))) + u64::from(self.runs);
-        way ^ self.traffic.packets_sent ^ self.transport.touch()
+    /// What a datagram from it needs.
+    pub fn prefetch_receiving(&self) {
+        prefetch(&self.id);
+        prefetch(&self.room);
+        prefetch(&self.admitted);
+        prefetch(&self.traffic);
+        self.transport.prefetch_receiving();
+    }
+
+    /// What sending needs.
+    pub fn prefetch_sending(&self) {
+        prefetch(&self.path);
+        prefetch(&self.runs);
+        prefetch(&self.traffic);
+        self.transport.prefetch_keys();
     }
 }
 

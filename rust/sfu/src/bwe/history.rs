@@ -1,5 +1,7 @@
 //! What was sent under which transport-wide number. Owns a bounded ring; refuses to draw conclusions.
 
+use crate::prefetch::prefetch;
+
 const INITIAL: usize = 256;
 const LIMIT: usize = 8192;
 /// Slots younger than this are not overwritten while the ring may still grow.
@@ -61,15 +63,13 @@ impl SentHistory {
         };
     }
 
-    /// Reads the places of the packets from `seq` on; the value means nothing.
-    pub(crate) fn touch(&self, seq: u16) -> u64 {
-        let mask = self.slots.len().wrapping_sub(1);
-        let place = |ahead: u16| self.slots.get(usize::from(seq.wrapping_add(ahead)) & mask);
-        [0, 6]
-            .into_iter()
-            .filter_map(place)
-            .map(|sent| u64::from(sent.at_us))
-            .sum()
+    /// The places of `count` packets from `seq` on.
+    pub(crate) fn prefetch(&self, seq: u16, count: usize) {
+        let at = usize::from(seq) & self.slots.len().wrapping_sub(1);
+        let end = self.slots.len().min(at + count);
+        if let Some(slots) = self.slots.get(at..end) {
+            prefetch(slots);
+        }
     }
 
     /// The packet with this number, once, and when it was sent. A number reported again yields nothing.

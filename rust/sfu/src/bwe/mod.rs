@@ -24,6 +24,10 @@ const LOSS_LOW: f64 = 0.02;
 const LOSS_HEAVY: f64 = 0.25;
 /// Without any report for this long while packets are on their way, the path is taken for blocked.
 const SILENCE_US: u64 = 1_500_000;
+/// Packets of one batch: a frame of video, usually.
+const BATCH: usize = 10;
+/// Packets that one report usually speaks of.
+const REPORTED: u16 = 32;
 /// REMB is ignored while transport-cc reports are younger than this.
 const REPORTS_FRESH_US: u64 = 5_000_000;
 
@@ -78,11 +82,15 @@ impl Estimator {
         self.last_decrease_us
     }
 
-    /// Reads what [`Estimator::sent`] will; the value means nothing.
-    pub(crate) fn touch(&self) -> u64 {
-        self.history.touch(self.next_seq)
-            ^ self.waiting_since_us.unwrap_or(0)
-            ^ u64::from(self.prober.current(0))
+    /// What [`Estimator::sent`] needs beyond the estimator itself, for the packets of a batch.
+    pub(crate) fn prefetch_sent(&self) {
+        self.history.prefetch(self.next_seq, BATCH);
+    }
+
+    /// What [`Estimator::transport_cc`] needs beyond the estimator itself, for the packets of the last while.
+    pub(crate) fn prefetch_reported(&self) {
+        let first = self.next_seq.wrapping_sub(REPORTED);
+        self.history.prefetch(first, usize::from(REPORTED));
     }
 
     /// Number for the next packet. It is used up by [`Estimator::sent`].

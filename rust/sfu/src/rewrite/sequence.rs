@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::prefetch::prefetch;
+
 /// Ranges kept for late packets; a range ends where packets were left out.
 const MAX_RANGES: usize = 128;
 
@@ -119,9 +121,11 @@ impl SequenceMap {
         (input < range.end).then(|| input.wrapping_add(range.offset))
     }
 
-    /// Reads what [`SequenceMap::accept`] will; the value means nothing.
-    pub(crate) fn touch(&self) -> u64 {
-        self.ranges.back().map_or(0, |range| range.end) ^ self.next_out
+    /// What [`SequenceMap::accept`] needs beyond the map itself.
+    pub(crate) fn prefetch(&self) {
+        if let Some(open) = self.ranges.back() {
+            prefetch(open);
+        }
     }
 
     /// Output number that the next packet in order gets.

@@ -41,9 +41,11 @@ impl Vp8Prefix {
 }
 
 impl Vp8Rewriter {
-    /// Reads what [`Vp8Rewriter::rewrite`] will; the value means nothing.
-    pub(crate) fn touch(&self) -> u64 {
-        self.pictures.as_ref().map_or(0, SequenceMap::touch)
+    /// What [`Vp8Rewriter::rewrite`] needs beyond the rewriter itself.
+    pub(crate) fn prefetch(&self) {
+        if let Some(pictures) = &self.pictures {
+            pictures.prefetch();
+        }
     }
 
     /// The next packet is the first of another source.

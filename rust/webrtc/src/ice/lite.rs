@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use medianode_sfu::prefetch;
+
 use crate::TransportCounters;
 use crate::classify::{StunClass, StunShape};
 use crate::params::{IceParameters, Protocol, TransportTuple};
@@ -98,6 +100,16 @@ impl IceLite {
 
     pub fn username_fragments(&self) -> impl Iterator<Item = &str> {
         self.credentials.username_fragments()
+    }
+
+    /// What a datagram needs of this, before [`IceLite::prefetch_tuples`].
+    pub fn prefetch(&self) {
+        prefetch(&self.tuples);
+    }
+
+    /// What [`IceLite::is_validated`] needs beyond that.
+    pub fn prefetch_tuples(&self) {
+        prefetch(self.tuples.as_slice());
     }
 
     /// A check with this tuple has verified.

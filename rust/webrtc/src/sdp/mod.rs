@@ -2,6 +2,7 @@
 //! refuses to know sockets, rooms and who may do what.
 
 mod accept;
+mod answer;
 mod description;
 mod fragment;
 mod offer;
@@ -13,14 +14,15 @@ mod streams;
 mod syntax;
 mod write;
 
+pub use answer::{AnsweredMedia, LocalTransport, assemble_answer};
 pub use description::{
     Description, Direction, ExtensionMap, Kind, Media, Msid, Rid, RidDirection, Simulcast,
     SimulcastStream,
 };
 pub use fragment::{Fragment, read_fragment, restart_fragment, write_fragment};
 pub use offer::{OfferPlan, OfferedMedia, offer};
-pub use play::{PlayIds, PlayedMedia, play_answer};
-pub use publish::{LocalTransport, PublishedMedia, assemble_answer, publish_answer};
+pub use play::{PlayIds, play_answer};
+pub use publish::publish_answer;
 pub use read::read;
 pub use write::write;
 

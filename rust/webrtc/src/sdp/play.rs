@@ -1,9 +1,10 @@
 //! An offer of a player into consumers and an answer. Owns what each leg may be sent; refuses to know which producer feeds it.
 
-use medianode_sfu::params::{CodecParameters, Encoding, RtpParameters, extension_uri};
+use medianode_sfu::params::{CodecParameters, Encoding, extension_uri};
 use serde::{Deserialize, Serialize};
 
-use super::description::{Description, Direction, ExtensionMap, Kind, Media, Msid};
+use super::answer::{self, AnsweredMedia, Section};
+use super::description::{Description, Direction, ExtensionMap, Media, Msid};
 use super::{SdpError, accept};
 
 /// Names of what one section will carry, chosen by the caller and unique in the session.
@@ -19,72 +20,28 @@ pub struct PlayIds {
     pub track: String,
 }
 
-/// What one offered section leads to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlayedMedia {
-    /// Position in the offer.
-    pub index: usize,
-    pub mid: String,
-    pub kind: Kind,
-    /// False: no consumer; the section is answered as rejected or inactive.
-    pub accepted: bool,
-    /// Every codec that the consumer may be sent, with the player's payload types, and its one encoding; none for data channels
-    /// and what is not accepted.
-    #[serde(default)]
-    pub rtp: Option<RtpParameters>,
-    pub answer: Media,
-}
-
 /// Plans a player's session. `ids` has one entry for each section of the offer, whatever its kind.
 ///
 /// # Errors
 /// `Unsupported` when the offer lacks ICE, DTLS, BUNDLE or RTCP multiplexing, when nothing in it can be accepted, or when `ids` is too
 /// short.
-pub fn play_answer(offer: &Description, ids: &[PlayIds]) -> Result<Vec<PlayedMedia>, SdpError> {
+pub fn play_answer(offer: &Description, ids: &[PlayIds]) -> Result<Vec<AnsweredMedia>, SdpError> {
     accept::check_offer(offer)?;
     if ids.len() < offer.media.len() {
         return Err(SdpError::Unsupported("fewer ids than sections".into()));
     }
-    let mut medias: Vec<PlayedMedia> = Vec::with_capacity(offer.media.len());
-    for (index, (media, ids)) in offer.media.iter().zip(ids).enumerate() {
-        let has_data = medias
-            .iter()
-            .any(|m| m.accepted && m.kind == Kind::Application);
-        let (accepted, rtp, answer) = match media.kind {
-            Kind::Application if accept::is_data_channel(media) && !has_data => {
-                (true, None, accept::application(media))
-            }
-            Kind::Application => (false, None, accept::rejected(media)),
-            _ => match play_section(media, ids) {
-                Some((rtp, answer)) => (rtp.is_some(), rtp, answer),
-                None => (false, None, accept::rejected(media)),
-            },
-        };
-        let (mid, kind) = (media.mid.clone(), media.kind);
-        medias.push(PlayedMedia {
-            index,
-            mid,
-            kind,
-            accepted,
-            rtp,
-            answer,
-        });
-    }
-    if !medias.iter().any(|media| media.accepted) {
-        return Err(SdpError::Unsupported(
-            "nothing that is offered can be sent".into(),
-        ));
-    }
-    Ok(medias)
+    answer::sections(offer, |index, media| play_section(media, &ids[index]))
+        .ok_or_else(|| SdpError::Unsupported("nothing that is offered can be sent".into()))
 }
 
-/// None: the section is rejected. No parameters: it stays, inactive.
-fn play_section(offer: &Media, ids: &PlayIds) -> Option<(Option<RtpParameters>, Media)> {
+/// None: the section is rejected.
+fn play_section(offer: &Media, ids: &PlayIds) -> Option<Section> {
     let codecs = accept::codecs(offer);
     if !accept::is_secure_rtp(offer) || codecs.is_empty() {
         return None;
     }
-    let mut answer = accept::answer(offer, codecs.clone());
+    let has_rtx = codecs.iter().any(is_rtx);
+    let mut answer = accept::answer(offer, codecs);
     answer.header_extensions = accept::extensions(offer, Direction::receives);
     answer.header_extensions.retain(is_for_players);
     if !offer.direction.receives() {
@@ -92,7 +49,7 @@ fn play_section(offer: &Media, ids: &PlayIds) -> Option<(Option<RtpParameters>, 
     }
     let encoding = Encoding {
         ssrc: Some(ids.ssrc),
-        rtx_ssrc: codecs.iter().any(is_rtx).then_some(ids.rtx_ssrc),
+        rtx_ssrc: has_rtx.then_some(ids.rtx_ssrc),
         ..Encoding::default()
     };
     answer.direction = Direction::SendOnly;
@@ -102,17 +59,7 @@ fn play_section(offer: &Media, ids: &PlayIds) -> Option<(Option<RtpParameters>, 
         stream: ids.stream.clone(),
         track: Some(ids.track.clone()),
     });
-    let rtp = RtpParameters {
-        mid: (!offer.mid.is_empty()).then(|| offer.mid.clone()),
-        header_extensions: answer
-            .header_extensions
-            .iter()
-            .map(|e| e.parameters())
-            .collect(),
-        codecs,
-        encodings: vec![encoding],
-        cname: Some(ids.cname.clone()),
-    };
+    let rtp = answer::parameters(&answer, vec![encoding], answer.cname.clone());
     Some((Some(rtp), answer))
 }
 

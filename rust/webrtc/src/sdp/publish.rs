@@ -1,68 +1,23 @@
 //! An offer of a publisher into producers and an answer (RFC 9725). Owns what is accepted of it; refuses to know the room.
 
-use medianode_sfu::params::{CodecParameters, Encoding, RtpParameters, extension_uri};
-use serde::{Deserialize, Serialize};
+use medianode_sfu::params::{CodecParameters, Encoding, extension_uri};
 
-use super::description::{Description, Direction, Kind, Media, Rid, RidDirection, Simulcast};
+use super::answer::{self, AnsweredMedia, Section};
+use super::description::{Description, Direction, Media, Rid, RidDirection, Simulcast};
 use super::{SdpError, accept};
-use crate::params::{DtlsParameters, DtlsRole, IceCandidate, IceParameters, SctpParameters};
-
-/// What one offered section leads to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedMedia {
-    /// Position in the offer.
-    pub index: usize,
-    pub mid: String,
-    pub kind: Kind,
-    /// False: no producer; the section is answered as rejected or inactive.
-    pub accepted: bool,
-    /// What the producer will send; none for data channels and what is not accepted.
-    #[serde(default)]
-    pub rtp: Option<RtpParameters>,
-    pub answer: Media,
-}
 
 /// Plans a publisher's session, section by section in the offer's order.
 ///
 /// # Errors
 /// `Unsupported` when the offer lacks ICE, DTLS, BUNDLE or RTCP multiplexing, or when nothing in it can be accepted.
-pub fn publish_answer(offer: &Description) -> Result<Vec<PublishedMedia>, SdpError> {
+pub fn publish_answer(offer: &Description) -> Result<Vec<AnsweredMedia>, SdpError> {
     accept::check_offer(offer)?;
-    let mut medias: Vec<PublishedMedia> = Vec::with_capacity(offer.media.len());
-    for (index, media) in offer.media.iter().enumerate() {
-        let has_data = medias
-            .iter()
-            .any(|m| m.accepted && m.kind == Kind::Application);
-        let (accepted, rtp, answer) = match media.kind {
-            Kind::Application if accept::is_data_channel(media) && !has_data => {
-                (true, None, accept::application(media))
-            }
-            Kind::Application => (false, None, accept::rejected(media)),
-            _ => match publish_section(media) {
-                Some((rtp, answer)) => (rtp.is_some(), rtp, answer),
-                None => (false, None, accept::rejected(media)),
-            },
-        };
-        let (mid, kind) = (media.mid.clone(), media.kind);
-        medias.push(PublishedMedia {
-            index,
-            mid,
-            kind,
-            accepted,
-            rtp,
-            answer,
-        });
-    }
-    if !medias.iter().any(|media| media.accepted) {
-        return Err(SdpError::Unsupported(
-            "nothing that is offered can be received".into(),
-        ));
-    }
-    Ok(medias)
+    answer::sections(offer, |_, media| publish_section(media))
+        .ok_or_else(|| SdpError::Unsupported("nothing that is offered can be received".into()))
 }
 
-/// None: the section is rejected. No parameters: it stays, inactive.
-fn publish_section(offer: &Media) -> Option<(Option<RtpParameters>, Media)> {
+/// None: the section is rejected.
+fn publish_section(offer: &Media) -> Option<Section> {
     let mut codecs = accept::codecs(offer);
     if !accept::is_secure_rtp(offer) || codecs.is_empty() {
         return None;
@@ -75,17 +30,7 @@ fn publish_section(offer: &Media) -> Option<(Option<RtpParameters>, Media)> {
     }
     answer.direction = Direction::RecvOnly;
     let encodings = accept_encodings(offer, &codecs, &mut answer);
-    let rtp = RtpParameters {
-        mid: (!offer.mid.is_empty()).then(|| offer.mid.clone()),
-        header_extensions: answer
-            .header_extensions
-            .iter()
-            .map(|e| e.parameters())
-            .collect(),
-        codecs,
-        encodings,
-        cname: offer.cname.clone(),
-    };
+    let rtp = answer::parameters(&answer, encodings, offer.cname.clone());
     Some((Some(rtp), answer))
 }
 
@@ -187,73 +132,5 @@ fn accept_rid(offered: &Rid, codecs: &[CodecParameters]) -> Option<Rid> {
         direction: RidDirection::Recv,
         payload_types,
         ..offered.clone()
-    })
-}
-
-/// This node's side of one session: what creating a transport gave back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LocalTransport {
-    pub ice: IceParameters,
-    pub candidates: Vec<IceCandidate>,
-    /// The fingerprints count; the role follows from the offer.
-    pub dtls: DtlsParameters,
-    /// Where given, what our data channels accept.
-    #[serde(default)]
-    pub sctp: Option<SctpParameters>,
-}
-
-/// Puts answered sections and our transport together. `session_id` is any number below 2^63 (RFC 8829 section 5.2.1).
-///
-/// # Errors
-/// `Unsupported` when `medias` does not answer the offer section by section.
-pub fn assemble_answer(
-    offer: &Description,
-    mut medias: Vec<Media>,
-    local: LocalTransport,
-    session_id: u64,
-) -> Result<Description, SdpError> {
-    let matches = |(offered, answer): (&Media, &Media)| {
-        offered.mid == answer.mid && offered.kind == answer.kind
-    };
-    if medias.len() != offer.media.len() || !offer.media.iter().zip(&medias).all(matches) {
-        return Err(SdpError::Unsupported(
-            "the answer does not match the offer's sections".into(),
-        ));
-    }
-    for media in &mut medias {
-        if let (Some(answered), Some(sctp)) = (&mut media.sctp, local.sctp) {
-            *answered = sctp;
-        }
-    }
-    let is_live = |mid: &&String| medias.iter().any(|m| m.mid == **mid && !m.rejected);
-    let bundle = offer.bundle.iter().filter(is_live).cloned().collect();
-    let trickle = offer
-        .ice_options
-        .iter()
-        .filter(|option| *option == "trickle")
-        .cloned()
-        .collect();
-    // RFC 8842 section 5.3, and RFC 8445 section 6.1.1: the ICE-lite side waits for the other wherever it may.
-    let role = match offer.dtls.as_ref().map(|dtls| dtls.role) {
-        Some(DtlsRole::Server) => DtlsRole::Client,
-        _ => DtlsRole::Server,
-    };
-    Ok(Description {
-        session_id,
-        ice_lite: true,
-        ice: Some(IceParameters {
-            ice_lite: true,
-            ..local.ice
-        }),
-        ice_options: trickle,
-        candidates: local.candidates,
-        end_of_candidates: true,
-        dtls: Some(DtlsParameters {
-            role,
-            fingerprints: local.dtls.fingerprints,
-        }),
-        bundle,
-        extmap_allow_mixed: offer.extmap_allow_mixed,
-        media: medias,
     })
 }

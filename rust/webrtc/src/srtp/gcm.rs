@@ -29,11 +29,6 @@ impl Gcm {
         Some(Self { key, salt })
     }
 
-    /// Reads what sealing will; the value means nothing.
-    pub fn touch(&self) -> u64 {
-        self.salt as u64 ^ self.key.algorithm().key_len() as u64
-    }
-
     /// `buffer` has room for the tag behind `len`, and a checked header of `header_len` bytes.
     pub fn seal_rtp(
         &self,

@@ -11,6 +11,7 @@ mod srtcp;
 use std::collections::HashMap;
 
 use ahash::RandomState;
+use medianode_sfu::prefetch;
 
 use crate::params::SrtpProfile;
 use cm::Cm;
@@ -103,14 +104,6 @@ impl TxSrtp {
         match &self.rtp {
             Cipher::Gcm(gcm) => gcm.seal_rtp(buffer, len, header_len, index),
             Cipher::Cm(cm) => cm.seal_rtp(buffer, len, header_len, index),
-        }
-    }
-
-    /// Reads what [`TxSrtp::protect_rtp`] will; the value means nothing.
-    pub fn touch(&self) -> u64 {
-        match &self.rtp {
-            Cipher::Gcm(gcm) => gcm.touch(),
-            Cipher::Cm(_) => 0,
         }
     }
 
@@ -243,6 +236,13 @@ impl RxSrtp {
             }
         }
         Ok(len)
+    }
+
+    /// What [`RxSrtp::unprotect_rtcp`] needs beyond this, for a peer that reports under one SSRC.
+    pub fn prefetch_rtcp(&self) {
+        if let Some(window) = self.rtcp_streams.values().next() {
+            prefetch(window);
+        }
     }
 
     /// SSRCs with SRTP state.

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
+use super::Router;
 use crate::TransportId;
 use crate::feedback::{Feedback, ReportBlock};
 use crate::leg::OwnSsrc;
 use crate::params::MediaKind;
 use crate::report::{self, SenderClock};
-use crate::router::Router;
 
 impl Router {
     /// RTCP packets of one authenticated compound.

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use super::Router;
 use crate::TransportId;
 use crate::cache::Inserted;
 use crate::codec::{self, Codec, PayloadInfo, Vp8Descriptor};
@@ -12,7 +13,6 @@ use crate::params::MediaKind;
 use crate::producer::{
     Again, Pending, Producer, ProducerEncoding, SPATIAL_LAYERS, TEMPORAL_LAYERS,
 };
-use crate::router::Router;
 use crate::rtp::{RtpView, extension};
 use crate::select::{PacketInfo, SpatialFrame};
 

@@ -1,21 +1,16 @@
 //! The way of a packet out of the router. Owns the order: leg by leg, consumer by consumer, packet by packet, which makes the
 //! sink's runs long; refuses to decide.
 
-use std::hint::black_box;
 use std::time::Instant;
 
+use super::Router;
+use super::ingest::ACTIVE_US;
+use super::prefetch::AHEAD;
 use crate::consumer::Egress;
-use crate::ingest::ACTIVE_US;
 use crate::params::MediaKind;
 use crate::replay::STEP_US;
-use crate::router::Router;
 use crate::rtp::extension;
 use crate::sink::Sink;
-
-/// Legs whose state is read ahead together; what they need fits into the nearest cache.
-const AHEAD: usize = 8;
-/// Consumers of one leg that are read ahead.
-const TOUCHED_CONSUMERS: usize = 4;
 
 impl Router {
     /// Sends what the batch brought, retransmissions that were asked for and due probes, one transport after another.
@@ -33,8 +28,9 @@ impl Router {
         let mut legs = std::mem::take(&mut self.dirty_legs);
         for some in legs.chunks(AHEAD) {
             for leg in some {
-                self.touch(*leg, sink);
+                sink.expect(self.legs[*leg].key);
             }
+            self.prefetch_legs(some);
             for leg in some {
                 self.flush_leg(now_us, *leg, sink);
             }
@@ -46,21 +42,6 @@ impl Router {
             self.producers[producer].pending.clear();
         }
         self.dirty_producers = producers;
-    }
-
-    /// A leg was last touched a frame ago and is nowhere near the core. Reading what it needs for several legs in a row, each read
-    /// independent of the others, lets the core wait for all of it at once.
-    fn touch(&self, index: usize, sink: &mut impl Sink) {
-        let leg = &self.legs[index];
-        let touch = |at: &usize| self.consumers[*at].touch();
-        let read: u64 = leg
-            .consumers
-            .iter()
-            .take(TOUCHED_CONSUMERS)
-            .map(touch)
-            .sum();
-        black_box(read ^ leg.estimator.touch());
-        sink.expect(leg.key);
     }
 
     fn flush_leg(&mut self, now_us: u64, index: usize, sink: &mut impl Sink) {

@@ -1,0 +1,53 @@
+//! What is about to be used, asked for ahead. Owns the knowledge of which memory sending, reports and periodic work need.
+//!
+//! A leg was last used a frame ago and is nowhere near the core. Asking for what several legs need, step by step along their pointers,
+//! lets the core wait for all of them at once.
+
+use super::Router;
+use crate::TransportId;
+use crate::consumer::Consumer;
+use crate::prefetch::prefetch;
+
+/// Legs whose state is asked for together; what they need fits into the nearest cache.
+pub(super) const AHEAD: usize = 8;
+/// Consumers of one leg that are thought of.
+const CONSUMERS: usize = 4;
+
+impl Router {
+    /// For a batch of packets, or periodic work.
+    pub(super) fn prefetch_legs(&self, legs: &[usize]) {
+        for index in legs {
+            prefetch(&self.legs[*index]);
+        }
+        for index in legs {
+            let leg = &self.legs[*index];
+            prefetch(leg.consumers.as_slice());
+            leg.estimator.prefetch_sent();
+        }
+        for index in legs {
+            self.first_consumers(*index).for_each(prefetch);
+        }
+        for index in legs {
+            self.first_consumers(*index).for_each(Consumer::prefetch);
+        }
+    }
+
+    /// A peer's RTCP follows soon.
+    pub fn prefetch_feedback(&self, from: TransportId) {
+        let index = self.leg_ids.get(&from).copied();
+        let Some((index, leg)) = index.and_then(|index| Some((index, self.legs.get(index)?)))
+        else {
+            return;
+        };
+        prefetch(leg);
+        leg.estimator.prefetch_reported();
+        for consumer in self.first_consumers(index) {
+            prefetch(&consumer.counters);
+        }
+    }
+
+    fn first_consumers(&self, leg: usize) -> impl Iterator<Item = &Consumer> {
+        let first = self.legs[leg].consumers.iter().take(CONSUMERS);
+        first.filter_map(|at| self.consumers.get(*at))
+    }
+}
