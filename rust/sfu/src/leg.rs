@@ -83,8 +83,6 @@ pub(crate) struct Leg {
     pub(crate) schedule: Schedule,
     /// Reports and layer checks go on until this long after the last packet.
     pub(crate) active_until_us: u64,
-    /// Listed for the next flush.
-    pub(crate) dirty: bool,
     /// A consumer catches up with a group of pictures.
     pub(crate) replays: bool,
     pub(crate) probe_packets_sent: u64,

@@ -143,9 +143,7 @@ impl Router {
             return false;
         }
         consumer.replay = Replay::begin(now_us, target, producer);
-        if !std::mem::replace(&mut leg.dirty, true) {
-            self.dirty_legs.push(consumer.leg);
-        }
+        self.dirty_legs.insert(consumer.leg);
         true
     }
 }

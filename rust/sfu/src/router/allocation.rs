@@ -82,9 +82,7 @@ impl Router {
         {
             let allowed = leg.cap.is_none_or(|cap| next <= cap);
             if allowed && leg.estimator.probe(now_us, next) {
-                if !std::mem::replace(&mut leg.dirty, true) {
-                    self.dirty_legs.push(index);
-                }
+                self.dirty_legs.insert(index);
                 self.wake_leg(index, now_us);
             }
         }

@@ -8,6 +8,7 @@ use super::ingest::ACTIVE_US;
 use super::prefetch::AHEAD;
 use crate::consumer::Egress;
 use crate::params::MediaKind;
+use crate::prefetch::prefetch;
 use crate::replay::STEP_US;
 use crate::rtp::extension;
 use crate::sink::Sink;
@@ -17,26 +18,25 @@ impl Router {
     pub fn flush(&mut self, now: Instant, sink: &mut impl Sink) {
         let now_us = self.us(now);
         for producer in &self.dirty_producers {
-            for consumer in &self.producers[*producer].consumers {
-                let index = self.consumers[*consumer].leg;
-                let leg = &mut self.legs[index];
-                if !std::mem::replace(&mut leg.dirty, true) {
-                    self.dirty_legs.push(index);
-                }
-            }
+            let consumers = || {
+                let places = self.producers[*producer].consumers.iter();
+                places.map(|at| &self.consumers[*at].leg)
+            };
+            consumers().for_each(prefetch);
+            consumers().for_each(|leg| self.dirty_legs.insert(*leg));
         }
-        let mut legs = std::mem::take(&mut self.dirty_legs);
+        let mut legs = std::mem::take(&mut self.flushed);
+        self.dirty_legs.take(&mut legs);
         for some in legs.chunks(AHEAD) {
+            self.prefetch_legs(some);
             for leg in some {
                 sink.expect(self.legs[*leg].key);
             }
-            self.prefetch_legs(some);
             for leg in some {
                 self.flush_leg(now_us, *leg, sink);
             }
         }
-        legs.clear();
-        self.dirty_legs = legs;
+        self.flushed = legs;
         let mut producers = std::mem::take(&mut self.dirty_producers);
         for producer in producers.drain(..) {
             self.producers[producer].pending.clear();
@@ -46,7 +46,6 @@ impl Router {
 
     fn flush_leg(&mut self, now_us: u64, index: usize, sink: &mut impl Sink) {
         let leg = &mut self.legs[index];
-        leg.dirty = false;
         if !leg.ready {
             return;
         }

@@ -8,6 +8,7 @@ mod allocation;
 mod consumers;
 mod fanout;
 mod ingest;
+mod places;
 mod prefetch;
 mod producers;
 mod reports;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use ahash::RandomState;
 use slab::Slab;
 
+use self::places::Places;
 use crate::consumer::Consumer;
 use crate::feedback::Feedback;
 use crate::header::HEADER_BYTES;
@@ -88,7 +90,7 @@ pub struct Router {
     /// Producers with packets of the running batch.
     pub(crate) dirty_producers: Vec<usize>,
     /// Legs with something to send.
-    pub(crate) dirty_legs: Vec<usize>,
+    pub(crate) dirty_legs: Places,
     pub(crate) scratch: Vec<u8>,
     /// Header of the packet at hand.
     pub(crate) header: [u8; HEADER_BYTES],
@@ -97,6 +99,7 @@ pub struct Router {
     pub(crate) levels_told_us: u64,
     /// Kept for their memory.
     pub(crate) due: Vec<usize>,
+    flushed: Vec<usize>,
     pub(crate) demands: Vec<Demand>,
     pub(crate) outbox: VecDeque<(TransportKey, Vec<Feedback>)>,
     pub(crate) events: VecDeque<RouterEvent>,
@@ -143,7 +146,8 @@ impl Router {
             hasher,
             generations: 0,
             dirty_producers: Vec::new(),
-            dirty_legs: Vec::new(),
+            dirty_legs: Places::default(),
+            flushed: Vec::new(),
             scratch: Vec::new(),
             header: [0; HEADER_BYTES],
             speakers: SpeakerObserver::default(),

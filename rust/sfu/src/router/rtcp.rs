@@ -114,9 +114,7 @@ impl Router {
             return;
         };
         self.consumers[consumer].ask_repeat(seqs);
-        if !std::mem::replace(&mut leg.dirty, true) {
-            self.dirty_legs.push(leg_index);
-        }
+        self.dirty_legs.insert(leg_index);
     }
 
     fn picture_lost(&mut self, now_us: u64, leg: usize, ssrc: u32, full_intra: bool) {

@@ -95,9 +95,8 @@ impl Router {
             self.allocate(now_us, index);
         }
         let leg = &mut self.legs[index];
-        let sends = leg.replays || leg.estimator.padding_due(now_us) > 0;
-        if sends && !std::mem::replace(&mut leg.dirty, true) {
-            self.dirty_legs.push(index);
+        if leg.replays || leg.estimator.padding_due(now_us) > 0 {
+            self.dirty_legs.insert(index);
         }
         if let Some(at) = leg.estimator.probe_deadline(now_us) {
             leg.schedule.at(at);

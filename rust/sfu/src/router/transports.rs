@@ -43,7 +43,6 @@ impl Router {
             feedback: Vec::new(),
             schedule: Schedule::default(),
             active_until_us: 0,
-            dirty: false,
             replays: false,
             probe_packets_sent: 0,
         };
@@ -66,7 +65,7 @@ impl Router {
         }
         self.leg_ids.remove(&id);
         self.legs.remove(index);
-        self.dirty_legs.retain(|leg| *leg != index);
+        self.dirty_legs.remove(index);
     }
 
     /// Media may be sent to this transport from now on (keys exist), or no longer.

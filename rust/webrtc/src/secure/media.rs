@@ -32,9 +32,7 @@ impl SecureTransport {
 
     /// What [`SecureTransport::protect_rtp`] needs.
     pub fn prefetch_keys(&self) {
-        if let Some(tx) = &self.tx {
-            prefetch(tx);
-        }
+        prefetch(&self.tx);
     }
 
     /// Encodes and seals one RTCP compound; the datagram's length in `out` (at least 1500 bytes).
