@@ -21,7 +21,7 @@ def call(folder: Path, program: str) -> dict[str, object]:
     (folder / "profile").mkdir()
     firefox = Firefox(program, folder / "profile")
     try:
-        token = node.token("fox")
+        token = node.mint("fox")
         sender, receiver = (firefox.tab(node.url + "/healthz", CLIENTS.read_text()) for _ in range(2))
         publish = {"name": "ann", "url": f"{node.url}/whip/fox/ann", "token": token, "simulcast": True}
         firefox.evaluate(sender, f"publish({json.dumps(publish)})")

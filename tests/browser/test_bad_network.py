@@ -45,7 +45,7 @@ def through(relay: Link) -> str:
 @pytest.mark.parametrize("loss", [0.1, 0.3])
 def test_a_call_connects_through_loss(tab, node, link, loss):
     room = f"loss-{int(loss * 100)}"
-    token = node.token(room)
+    token = node.mint(room)
     sender, receiver = tab(), tab()
     sender.publish(room, "ann", token)
     relay = link(media_port(node), up={"loss": loss, "delay_ms": 10}, down={"loss": loss, "delay_ms": 10})
@@ -55,7 +55,7 @@ def test_a_call_connects_through_loss(tab, node, link, loss):
 
 
 def test_a_throttled_player_gets_a_lower_layer_and_the_top_again_and_nobody_else_notices(tab, node, link):
-    token = node.token("throttle")
+    token = node.mint("throttle")
     sender, slow, fast = tab(), tab(), tab()
     sender.publish("throttle", "ann", token, simulcast=True)
     relay = link(media_port(node))
@@ -77,7 +77,7 @@ def test_a_throttled_player_gets_a_lower_layer_and_the_top_again_and_nobody_else
 
 
 def test_media_goes_on_when_a_nat_rebinds(tab, node, link):
-    token = node.token("rebind")
+    token = node.mint("rebind")
     sender, receiver = tab(), tab()
     sender.publish("rebind", "ann", token)
     relay = link(media_port(node))
@@ -89,7 +89,7 @@ def test_media_goes_on_when_a_nat_rebinds(tab, node, link):
 
 
 def test_an_outage_of_three_seconds_needs_no_renegotiation(tab, node, link):
-    token = node.token("outage")
+    token = node.mint("outage")
     sender, receiver = tab(), tab()
     sender.publish("outage", "ann", token)
     relay = link(media_port(node))
@@ -103,7 +103,7 @@ def test_an_outage_of_three_seconds_needs_no_renegotiation(tab, node, link):
 
 
 def test_a_player_that_is_gone_without_a_word_is_forgotten(tab, node, link):
-    token = node.token("gone")
+    token = node.mint("gone")
     sender, receiver = tab(), tab()
     sender.publish("gone", "ann", token)
     relay = link(media_port(node))

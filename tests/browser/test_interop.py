@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.gstreamer]
 
 
 def test_a_gstreamer_publisher_is_seen_and_heard(tab, node, gstreamer):
-    token = node.token("gst")
+    token = node.mint("gst")
     gstreamer("gst", "camera-1", token)
     receiver = tab()
     receiver.play("p", "gst", "camera-1", token)

@@ -9,7 +9,7 @@ DECODING = "s.inbound.video?.framesDecoded > 10 && s.inbound.audio?.packetsRecei
 
 @pytest.mark.parametrize("codec", ["VP8", "H264", "VP9", "AV1"])
 def test_a_player_sees_and_hears_a_publisher(tab, node, codec):
-    token = node.token(f"codec-{codec}")
+    token = node.mint(f"codec-{codec}")
     sender, receiver = tab(), tab()
     sender.publish(f"codec-{codec}", "ann", token, codec=codec)
     receiver.play("p", f"codec-{codec}", "ann", token)
@@ -19,7 +19,7 @@ def test_a_player_sees_and_hears_a_publisher(tab, node, codec):
 
 
 def test_both_sides_negotiate_an_aead_profile(tab, node):
-    token = node.token("aead")
+    token = node.mint("aead")
     sender, receiver = tab(), tab()
     sender.publish("aead", "ann", token)
     receiver.play("p", "aead", "ann", token)
@@ -29,7 +29,7 @@ def test_both_sides_negotiate_an_aead_profile(tab, node):
 
 
 def test_a_player_may_come_before_its_publisher_and_follows_its_return(tab, node):
-    token = node.token("early")
+    token = node.mint("early")
     sender, receiver = tab(), tab()
     receiver.play("p", "early", "ann", token)
     receiver.until("p", "s.state === 'connected'")
@@ -41,7 +41,7 @@ def test_a_player_may_come_before_its_publisher_and_follows_its_return(tab, node
 
 
 def test_the_room_player_sees_who_speaks(tab, node):
-    token = node.token("speaker")
+    token = node.mint("speaker")
     sender, receiver = tab(), tab()
     sender.publish("speaker", "ann", token)
     receiver.play("p", "speaker", "", token)
@@ -49,7 +49,7 @@ def test_the_room_player_sees_who_speaks(tab, node):
 
 
 def test_simulcast_reaches_the_top_layer(tab, node):
-    token = node.token("simulcast")
+    token = node.mint("simulcast")
     sender, receiver = tab(), tab()
     sender.publish("simulcast", "ann", token, simulcast=True)
     receiver.play("p", "simulcast", "ann", token)
@@ -57,7 +57,7 @@ def test_simulcast_reaches_the_top_layer(tab, node):
 
 
 def test_media_flows_over_tcp_where_udp_does_not(tab, node):
-    token = node.token("tcp")
+    token = node.mint("tcp")
     sender, receiver = tab(), tab()
     sender.publish("tcp", "ann", token)
     receiver.play("p", "tcp", "ann", token, rewrite="onlyTcp")
@@ -65,7 +65,7 @@ def test_media_flows_over_tcp_where_udp_does_not(tab, node):
 
 
 def test_messages_of_a_publishers_channel_reach_its_players(tab, node):
-    token = node.token("chat")
+    token = node.mint("chat")
     sender, receiver = tab(), tab()
     sender.publish("chat", "ann", token, chat=True)
     receiver.play("p", "chat", "ann", token, chat=True)
@@ -78,7 +78,7 @@ def test_messages_of_a_publishers_channel_reach_its_players(tab, node):
 
 
 def test_leaving_ends_the_session_once(tab, node):
-    token = node.token("leave")
+    token = node.mint("leave")
     sender = tab()
     session = sender.publish("leave", "ann", token)
     path = session["resource"].removeprefix(node.url)
@@ -87,7 +87,7 @@ def test_leaving_ends_the_session_once(tab, node):
 
 
 def test_ice_restarts_while_media_goes_on(tab, node):
-    token = node.token("restart")
+    token = node.mint("restart")
     sender, receiver = tab(), tab()
     published = sender.publish("restart", "ann", token)
     played = receiver.play("p", "restart", "ann", token)

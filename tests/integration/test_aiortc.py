@@ -28,7 +28,7 @@ async def client(real_node: RunningNode) -> AsyncIterator[Make]:
 
 
 async def test_a_player_sees_and_hears_a_publisher(real_node: RunningNode, client: Make) -> None:
-    token = real_node.token("av")
+    token = real_node.mint("av")
     sender, receiver = client(token), client(token)
     await sender.publish("/whip/av/ann")
     await sender.until("c.pc.connectionState == 'connected'")
@@ -40,7 +40,7 @@ async def test_clients_that_bundle_from_the_start_find_the_candidates(
     real_node: RunningNode, client: Make
 ) -> None:
     """With max-bundle this client has one transport and reads the candidates of the last section."""
-    token = real_node.token("bundle")
+    token = real_node.mint("bundle")
     sender, receiver = client(token), client(token)
     for one in (sender, receiver):
         one.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
@@ -52,7 +52,7 @@ async def test_clients_that_bundle_from_the_start_find_the_candidates(
 async def test_a_player_that_came_first_follows_its_publisher_back(
     real_node: RunningNode, client: Make
 ) -> None:
-    token = real_node.token("early")
+    token = real_node.mint("early")
     receiver, first, second = client(token), client(token), client(token)
     await receiver.play("/whep/early/ann")
     await receiver.until("c.pc.connectionState == 'connected'")
@@ -65,7 +65,7 @@ async def test_a_player_that_came_first_follows_its_publisher_back(
 
 
 async def test_the_room_player_sees_who_is_there(real_node: RunningNode, client: Make) -> None:
-    token = real_node.token("speaker")
+    token = real_node.mint("speaker")
     sender, receiver = client(token), client(token)
     await sender.publish("/whip/speaker/ann")
     await receiver.play("/whep/speaker")
@@ -75,7 +75,7 @@ async def test_the_room_player_sees_who_is_there(real_node: RunningNode, client:
 @pytest.mark.parametrize("own_channel", [True, False])
 async def test_messages_reach_the_players(real_node: RunningNode, client: Make, *, own_channel: bool) -> None:
     room = f"chat-{own_channel}"
-    token = real_node.token(room)
+    token = real_node.mint(room)
     sender, receiver = client(token), client(token)
     await sender.publish(f"/whip/{room}/ann", video=False, chat=True)
     await receiver.play(f"/whep/{room}/ann", video=False, chat=own_channel or _data_section(receiver))
@@ -97,7 +97,7 @@ def _data_section(receiver: RtcClient) -> bool:
 async def test_ice_restart_answers_new_credentials_and_media_goes_on(
     real_node: RunningNode, client: Make
 ) -> None:
-    token = real_node.token("restart")
+    token = real_node.mint("restart")
     sender, receiver = client(token), client(token)
     await sender.publish("/whip/restart/ann")
     await receiver.play("/whep/restart/ann")
@@ -119,7 +119,7 @@ async def test_ice_restart_answers_new_credentials_and_media_goes_on(
 
 
 async def test_sdp_bombs_and_nonsense_are_refused_during_a_call(real_node: RunningNode, client: Make) -> None:
-    token = real_node.token("rude")
+    token = real_node.mint("rude")
     sender, receiver = client(token), client(token)
     await sender.publish("/whip/rude/ann")
     await receiver.play("/whep/rude/ann")

@@ -24,7 +24,7 @@ def call(folder: Path) -> dict[str, Any]:
     certificate = folder / "certificate.pem"
     certificate.write_text(self_signed())
     command = ["/usr/bin/python3", str(PUBLISHER), f"{node.url}/whip/gst/camera", str(certificate)]
-    publisher = subprocess.Popen(command, env={**os.environ, "TOKEN": node.token("gst")})
+    publisher = subprocess.Popen(command, env={**os.environ, "TOKEN": node.mint("gst")})
     try:
         deadline = time.monotonic() + 40
         while time.monotonic() < deadline:
