@@ -409,7 +409,8 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
 
     function _bindingOf(address signer) private view returns (Binding memory binding) {
         binding = _bindings[signer];
-        if (binding.nodeId != 0 && binding.until == 0) binding.until = _nodes[binding.nodeId].goneAt;
+        if (binding.until > 0) return binding;
+        if (binding.nodeId != 0) binding.until = _nodes[binding.nodeId].goneAt;
     }
 
     function _move(uint256 nodeId, Status from, Status to) private {
