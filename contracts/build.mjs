@@ -13,7 +13,6 @@ const outputs = [
   ["src/EpochReports.sol", "EpochReports", shipped],
   ["src/MediaToken.sol", "MediaToken", shipped],
   ["src/NodeRegistry.sol", "NodeRegistry", shipped],
-  ["src/Rewards.sol", "Rewards", shipped],
   ["src/Staking.sol", "Staking", shipped],
   ["test/OwnerContract.sol", "OwnerContract", forTests],
 ];

@@ -3,13 +3,16 @@ pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Rewards} from "./Rewards.sol";
 
 /// @title What the network measured and owes, epoch by epoch
 /// @notice k of n reporters agree on the roots of an epoch; after a window in which the guardians can veto it,
 /// anybody activates it. Totals are cumulative, so an epoch that was lost or vetoed is made good by the next one.
 /// Epoch n is the n-th stretch of `epochLength` seconds since 1970.
-contract EpochReports is AccessManaged {
+contract EpochReports is Rewards, AccessManaged {
+    using SafeCast for uint256;
+
     enum Status {
         None,
         Reported,
@@ -31,20 +34,12 @@ contract EpochReports is AccessManaged {
         uint8 quorum; // votes that agree
     }
 
-    /// The newest active epoch.
-    struct Head {
-        uint64 epoch;
-        uint128 cumulativeTotal;
-        uint8 reporters; // how many there are
-    }
-
     uint256 public constant MAX_URI_BYTES = 256;
 
     uint64 public immutable epochLength;
-    Rewards public immutable rewards;
 
     Parameters public parameters;
-    Head public head;
+    uint8 public reporterCount;
 
     mapping(uint64 epoch => Report) private _reports;
     mapping(address reporter => bool) public isReporter;
@@ -85,7 +80,7 @@ contract EpochReports is AccessManaged {
         uint64 epochLength_,
         address[] memory reporters,
         Parameters memory initial
-    ) AccessManaged(authority) {
+    ) Rewards(token) AccessManaged(authority) {
         if (epochLength_ < 1 minutes) revert BadParameters();
         epochLength = epochLength_;
         head.epoch = uint64(block.timestamp) / epochLength_ - 1;
@@ -93,7 +88,6 @@ contract EpochReports is AccessManaged {
             _setReporter(reporters[i], true);
         }
         _setParameters(initial);
-        rewards = new Rewards(token);
     }
 
     // --- reports ---------------------------------------------------------------------------------------------------
@@ -121,6 +115,7 @@ contract EpochReports is AccessManaged {
         emit Voted(epoch, msg.sender, digest, fileHash, uri);
         if (count < parameters.quorum) return;
 
+        _checkPool(cumulativeTotal);
         uint64 activatableAt = uint64(block.timestamp) + parameters.window;
         _reports[epoch] = Report(usageRoot, rewardRoot, cumulativeTotal, activatableAt, Status.Reported);
         emit Reported(epoch, usageRoot, rewardRoot, cumulativeTotal, fileHash, activatableAt);
@@ -139,12 +134,10 @@ contract EpochReports is AccessManaged {
         Report storage entry = _reported(epoch);
         if (block.timestamp < entry.activatableAt) revert TooEarly(entry.activatableAt);
         uint128 total = entry.cumulativeTotal;
-        _checkTotal(epoch, total);
+        Head memory active = _checkTotal(epoch, total);
         entry.status = Status.Active;
-        head.epoch = epoch;
-        head.cumulativeTotal = total;
+        head = Head(epoch, uint256(total).toUint96(), active.claimedTotal);
         emit Activated(epoch, entry.rewardRoot, total);
-        rewards.setRoot(entry.rewardRoot, total);
     }
 
     // --- rules, through the timelock -------------------------------------------------------------------------------
@@ -152,7 +145,7 @@ contract EpochReports is AccessManaged {
     /// @notice Adds or removes a reporter.
     function setReporter(address reporter, bool allowed) external restricted {
         _setReporter(reporter, allowed);
-        if (head.reporters < parameters.quorum) revert BadParameters();
+        if (reporterCount < parameters.quorum) revert BadParameters();
     }
 
     /// @notice Sets the cap, the window and the quorum.
@@ -168,21 +161,28 @@ contract EpochReports is AccessManaged {
     }
 
     /// @notice The most that the cumulative total of an epoch may be now.
-    function mostFor(uint64 epoch) public view returns (uint256) {
-        Head memory active = head;
-        if (epoch <= active.epoch) return active.cumulativeTotal;
-        return active.cumulativeTotal + uint256(epoch - active.epoch) * parameters.emissionCap;
+    function mostFor(uint64 epoch) external view returns (uint256) {
+        return _most(head, epoch);
     }
 
     // --- inside ----------------------------------------------------------------------------------------------------
 
     /// The emission cap and the order of epochs; at the vote, and again at activation when others came between.
-    function _checkTotal(uint64 epoch, uint128 total) private view {
-        Head memory active = head;
+    function _checkTotal(uint64 epoch, uint128 total) private view returns (Head memory active) {
+        active = head;
         if (epoch <= active.epoch) revert EpochNotNewer(epoch, active.epoch);
         if (total < active.cumulativeTotal) revert TotalFalls(total, active.cumulativeTotal);
-        uint256 most = mostFor(epoch);
+        uint256 most = _most(active, epoch);
         if (total > most) revert AboveEmissionCap(total, most);
+    }
+
+    function _most(Head memory active, uint64 epoch) private view returns (uint256) {
+        if (epoch <= active.epoch) return active.cumulativeTotal;
+        return active.cumulativeTotal + uint256(epoch - active.epoch) * parameters.emissionCap;
+    }
+
+    function _rewardRoot(uint64 epoch) internal view override returns (bytes32) {
+        return _reports[epoch].rewardRoot;
     }
 
     function _reported(uint64 epoch) private view returns (Report storage entry) {
@@ -193,12 +193,12 @@ contract EpochReports is AccessManaged {
     function _setReporter(address reporter, bool allowed) private {
         if (reporter == address(0) || isReporter[reporter] == allowed) revert NoChange(reporter);
         isReporter[reporter] = allowed;
-        head.reporters = allowed ? head.reporters + 1 : head.reporters - 1;
+        reporterCount = allowed ? reporterCount + 1 : reporterCount - 1;
         emit ReporterSet(reporter, allowed);
     }
 
     function _setParameters(Parameters memory next) private {
-        bool quorum = next.quorum > 0 && next.quorum <= head.reporters;
+        bool quorum = next.quorum > 0 && next.quorum <= reporterCount;
         if (!quorum || next.window > 30 days) revert BadParameters();
         parameters = next;
         emit ParametersSet(next);

@@ -37,7 +37,22 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
         bytes signature;
     }
 
-    /// Which node a signer spoke for, and when. `until` is 0 while it still does.
+    /// A node as it is kept. Leaving writes one word of it.
+    struct Record {
+        address owner;
+        Status status;
+        uint32 revision;
+        uint40 goneAt; // when its signer ceased to speak for it; 0 while it is live
+        address signer;
+        bytes8 region;
+        uint32 version;
+        address payee;
+        uint32 reputationEpoch;
+        bytes32 capsHash;
+        string endpoint;
+    }
+
+    /// Which node a signer spoke for, and when. `until` is 0 while it still does, and when the node left with it.
     struct Binding {
         uint128 nodeId;
         uint64 since;
@@ -77,8 +92,8 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
     uint256 public lastNodeId;
     Parameters public parameters;
 
-    mapping(uint256 nodeId => Node) private _nodes;
-    mapping(address signer => Binding) public bindings;
+    mapping(uint256 nodeId => Record) private _nodes;
+    mapping(address signer => Binding) private _bindings;
     mapping(uint256 nodeId => Change) public ownerOffers;
     mapping(uint256 nodeId => Change) public payeeChanges;
 
@@ -221,7 +236,7 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
 
     /// @notice Announces another payee, good after `changeDelay`; the present payee withdraws an announcement.
     function changePayee(uint256 nodeId, address payee) external {
-        Node storage node = _onlyOwner(nodeId);
+        Record storage node = _onlyOwner(nodeId);
         if (payee == address(0)) revert ZeroAddress();
         if (payee == node.signer) revert KeysNotSeparate(payee);
         node.payee = payeeOf(nodeId);
@@ -243,7 +258,7 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
         Change memory offer = ownerOffers[nodeId];
         if (offer.to != msg.sender) revert NotOffered(nodeId, msg.sender);
         if (block.timestamp < offer.effective) revert TooEarly(offer.effective);
-        Node storage node = _nodes[nodeId];
+        Record storage node = _nodes[nodeId];
         if (node.signer == msg.sender) revert KeysNotSeparate(msg.sender);
         address previous = node.owner;
         delete ownerOffers[nodeId];
@@ -263,25 +278,40 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
 
     /// @notice The whole record, with the payee that counts now; all zero for an unknown id.
     function nodes(uint256 nodeId) external view returns (Node memory node) {
-        node = _nodes[nodeId];
+        Record storage kept = _nodes[nodeId];
+        node.owner = kept.owner;
+        node.status = kept.status;
+        node.revision = kept.revision;
+        node.reputationEpoch = kept.reputationEpoch;
+        node.signer = kept.signer;
+        node.region = kept.region;
+        node.version = kept.version;
         node.payee = payeeOf(nodeId);
+        node.capsHash = kept.capsHash;
+        node.endpoint = kept.endpoint;
+    }
+
+    /// @notice Which node a signer spoke for last, and when (seconds since 1970); `until` is 0 while it still does.
+    function bindings(address signer) external view returns (uint128 nodeId, uint64 since, uint64 until) {
+        Binding memory binding = _bindingOf(signer);
+        return (binding.nodeId, binding.since, binding.until);
     }
 
     /// @notice The node that a signer speaks for now, or 0.
     function nodeOf(address signer) external view returns (uint256 nodeId) {
-        Binding memory binding = bindings[signer];
+        Binding memory binding = _bindingOf(signer);
         return binding.until > 0 ? 0 : binding.nodeId;
     }
 
     /// @inheritdoc INodeRegistry
     function keysOf(uint256 nodeId) external view returns (Keys memory) {
-        Node storage node = _nodes[nodeId];
+        Record storage node = _nodes[nodeId];
         return Keys(node.owner, node.signer, node.status);
     }
 
     /// @inheritdoc INodeRegistry
     function spokeFor(address signer, uint256 nodeId, uint64 time) external view returns (bool) {
-        Binding memory binding = bindings[signer];
+        Binding memory binding = _bindingOf(signer);
         if (binding.nodeId != nodeId || time < binding.since) return false;
         return binding.until > 0 ? time <= binding.until : true;
     }
@@ -307,7 +337,7 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
         if (registration.payee == address(0)) revert ZeroAddress();
         _checkEndpoint(registration.endpoint);
         nodeId = ++lastNodeId;
-        Node storage node = _nodes[nodeId];
+        Record storage node = _nodes[nodeId];
         node.owner = owner;
         node.status = Status.Active;
         node.revision = 1;
@@ -330,7 +360,7 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
 
     function _update(uint256 nodeId, Details calldata details) private {
         _checkEndpoint(details.endpoint);
-        Node storage node = _nodes[nodeId];
+        Record storage node = _nodes[nodeId];
         uint32 revision = ++node.revision;
         node.region = details.region;
         node.version = details.version;
@@ -340,17 +370,17 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
     }
 
     function _rotate(uint256 nodeId, address signer, Approval calldata consent) private {
-        Node storage node = _live(nodeId);
+        Record storage node = _live(nodeId);
         address previous = node.signer;
-        bindings[previous].until = uint64(block.timestamp);
+        _bindings[previous].until = uint64(block.timestamp);
         _bind(nodeId, node.owner, signer, consent);
         emit SignerRotated(nodeId, previous, signer);
     }
 
     function _deregister(uint256 nodeId) private {
-        Node storage node = _live(nodeId);
+        Record storage node = _live(nodeId);
         node.status = Status.Gone;
-        bindings[node.signer].until = uint64(block.timestamp);
+        node.goneAt = uint40(block.timestamp);
         delete node.capsHash;
         delete node.endpoint;
         emit Deregistered(nodeId);
@@ -361,7 +391,7 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
     function _bind(uint256 nodeId, address owner, address signer, Approval calldata consent) private {
         bool paid = signer == _nodes[nodeId].payee || signer == payeeChanges[nodeId].to;
         if (signer == owner || paid) revert KeysNotSeparate(signer);
-        Binding memory binding = bindings[signer];
+        Binding memory binding = _bindingOf(signer);
         // slither-disable-next-line incorrect-equality (ids are compared; the record also holds times)
         bool same = binding.nodeId == nodeId;
         if (binding.nodeId != 0) {
@@ -373,8 +403,14 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
             keccak256(abi.encode(SIGNER_CONSENT_TYPEHASH, owner, signer, consent.nonce, consent.deadline));
         _useSignerApproval(signer, structHash, consent);
         uint64 since = same ? binding.since : uint64(block.timestamp);
-        bindings[signer] = Binding(uint128(nodeId), since, 0);
+        _bindings[signer] = Binding(uint128(nodeId), since, 0);
         _nodes[nodeId].signer = signer;
+    }
+
+    function _bindingOf(address signer) private view returns (Binding memory binding) {
+        binding = _bindings[signer];
+        if (binding.until > 0) return binding;
+        if (binding.nodeId != 0) binding.until = _nodes[binding.nodeId].goneAt;
     }
 
     function _move(uint256 nodeId, Status from, Status to) private {
@@ -413,19 +449,19 @@ contract NodeRegistry is INodeRegistry, EIP712, NoncesKeyed, AccessManaged {
         return uint64(block.timestamp) + parameters.changeDelay;
     }
 
-    function _live(uint256 nodeId) private view returns (Node storage node) {
+    function _live(uint256 nodeId) private view returns (Record storage node) {
         node = _nodes[nodeId];
         if (node.status == Status.None) revert UnknownNode(nodeId);
         if (node.status == Status.Gone) revert NodeGone(nodeId);
     }
 
-    function _onlyOwner(uint256 nodeId) private view returns (Node storage node) {
+    function _onlyOwner(uint256 nodeId) private view returns (Record storage node) {
         node = _nodes[nodeId];
         if (node.owner != msg.sender) revert NotOwner(nodeId, msg.sender);
     }
 
     function _onlyNode(uint256 nodeId) private view {
-        Node storage node = _live(nodeId);
+        Record storage node = _live(nodeId);
         if (node.owner != msg.sender && node.signer != msg.sender) revert NotNode(nodeId, msg.sender);
     }
 

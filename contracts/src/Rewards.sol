@@ -8,26 +8,25 @@ import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/Reentrancy
 
 /// @title The reward pool: cumulative Merkle claims
 /// @notice A leaf is what a node has earned since the beginning, so one claim pays everything due and a second one
-/// pays nothing. The pool is filled by plain transfers; its reports contract alone sets roots.
-contract Rewards is ReentrancyGuardTransient {
+/// pays nothing. The pool is filled by plain transfers; the contract that inherits this one decides which epoch counts.
+abstract contract Rewards is ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    IERC20 public immutable token;
-    address public immutable reports;
+    /// What counts now, in one word.
+    struct Head {
+        uint64 epoch; // the newest active one
+        uint96 cumulativeTotal; // most that all claims together may have paid
+        uint96 claimedTotal;
+    }
 
-    /// Root of the leaves keccak256(keccak256(abi.encode(nodeId, payee, cumulative))), pairs sorted.
-    bytes32 public root;
-    /// Most that all claims together may have paid.
-    uint128 public cumulativeTotal;
-    uint128 public claimedTotal;
+    IERC20 public immutable token;
+
+    Head public head;
     mapping(uint256 nodeId => uint256) public claimed;
 
-    event RootSet(bytes32 root, uint256 cumulativeTotal);
     event Claimed(uint256 indexed nodeId, address indexed payee, uint256 amount, uint256 cumulative);
 
     error ZeroAddress();
-    error NotReports(address caller);
-    error TotalFalls(uint256 total, uint256 present);
     error PoolTooSmall(uint256 needed, uint256 held);
     error BadProof(uint256 nodeId);
     error NothingToClaim(uint256 nodeId);
@@ -36,18 +35,6 @@ contract Rewards is ReentrancyGuardTransient {
     constructor(IERC20 token_) {
         if (address(token_) == address(0)) revert ZeroAddress();
         token = token_;
-        reports = msg.sender;
-    }
-
-    /// @notice Sets the root that counts; the pool must hold what it can still pay.
-    function setRoot(bytes32 root_, uint128 total) external {
-        if (msg.sender != reports) revert NotReports(msg.sender);
-        if (total < cumulativeTotal) revert TotalFalls(total, cumulativeTotal);
-        uint256 held = token.balanceOf(address(this));
-        if (held < total - claimedTotal) revert PoolTooSmall(total - claimedTotal, held);
-        root = root_;
-        cumulativeTotal = total;
-        emit RootSet(root_, total);
     }
 
     /// @notice Pays a node's payee what is due; anybody may send it.
@@ -57,14 +44,29 @@ contract Rewards is ReentrancyGuardTransient {
         returns (uint256 amount)
     {
         bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(nodeId, payee, cumulative))));
-        if (!MerkleProof.verifyCalldata(proof, root, leaf)) revert BadProof(nodeId);
+        if (!MerkleProof.verifyCalldata(proof, root(), leaf)) revert BadProof(nodeId);
         uint256 before = claimed[nodeId];
         if (cumulative <= before) revert NothingToClaim(nodeId);
         amount = cumulative - before;
-        if (amount > cumulativeTotal - claimedTotal) revert AboveTotal(cumulativeTotal);
+        uint256 paid = head.claimedTotal + amount;
+        if (paid > head.cumulativeTotal) revert AboveTotal(head.cumulativeTotal);
+        head.claimedTotal = uint96(paid);
         claimed[nodeId] = cumulative;
-        claimedTotal += uint128(amount);
         emit Claimed(nodeId, payee, amount, cumulative);
         token.safeTransfer(payee, amount);
     }
+
+    /// @notice Root of the leaves keccak256(keccak256(abi.encode(nodeId, payee, cumulative))) that count, pairs sorted.
+    function root() public view returns (bytes32) {
+        return _rewardRoot(head.epoch);
+    }
+
+    /// What is promised must be held. Held + claimed never falls, so what could be paid once can be paid later.
+    function _checkPool(uint256 total) internal view {
+        uint256 needed = total - head.claimedTotal;
+        uint256 held = token.balanceOf(address(this));
+        if (held < needed) revert PoolTooSmall(needed, held);
+    }
+
+    function _rewardRoot(uint64 epoch) internal view virtual returns (bytes32);
 }

@@ -38,7 +38,7 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
 
     /// What may still be slashed of a node in one period.
     struct Budget {
-        uint64 period;
+        uint40 period; // days since 1970
         uint96 spent;
         uint96 limit;
     }
@@ -52,11 +52,11 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
     }
 
     struct Slash {
-        uint128 nodeId;
+        uint64 nodeId;
         uint96 amount;
         SlashState state;
         uint40 executableAt;
-        uint64 period;
+        uint40 period; // of the budget that it was taken from
         bytes32 evidence;
     }
 
@@ -324,7 +324,7 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
         uint40 executableAt = uint40(block.timestamp + parameters.appealWindow);
         slashId = ++lastSlashId;
         slashes[slashId] =
-            Slash(uint128(nodeId), uint96(amount), SlashState.Pending, executableAt, budget.period, evidence);
+            Slash(nodeId.toUint64(), uint96(amount), SlashState.Pending, executableAt, budget.period, evidence);
         emit SlashProposed(slashId, nodeId, amount, evidence, executableAt);
     }
 
@@ -370,7 +370,7 @@ contract Staking is QosEvidence, AccessManaged, ReentrancyGuardTransient {
     /// The budget of this period: opened by its first slash, on the stake of that moment.
     function _budget(uint256 nodeId) private view returns (Budget memory budget) {
         budget = budgets[nodeId];
-        uint64 period = uint64(block.timestamp / SLASH_PERIOD);
+        uint40 period = uint40(block.timestamp / SLASH_PERIOD);
         if (budget.period != period) {
             budget = Budget(period, 0, uint96(_stake(nodeId) * parameters.periodCapBps / BPS));
         }

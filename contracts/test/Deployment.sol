@@ -7,7 +7,6 @@ import {INodeRegistry} from "../src/INodeRegistry.sol";
 import {EpochReports} from "../src/EpochReports.sol";
 import {MediaToken} from "../src/MediaToken.sol";
 import {NodeRegistry} from "../src/NodeRegistry.sol";
-import {Rewards} from "../src/Rewards.sol";
 import {Staking} from "../src/Staking.sol";
 import {vm} from "./Vm.sol";
 
@@ -41,7 +40,6 @@ abstract contract Deployment {
     NodeRegistry internal registry;
     Staking internal staking;
     EpochReports internal reports;
-    Rewards internal rewards;
 
     function deployAll() internal {
         vm.warp(START);
@@ -50,7 +48,6 @@ abstract contract Deployment {
         registry = createRegistry(NodeRegistry.Parameters(1 days, 14 days));
         staking = createStaking(registry, token, treasury, stakingParameters());
         reports = createReports(EPOCH, reporters, EpochReports.Parameters(EMISSION_CAP, 6 hours, 2));
-        rewards = reports.rewards();
         _allow(address(registry), NodeRegistry.suspend.selector, WATCHER);
         _allow(address(staking), Staking.proposeSlash.selector, SLASHER);
         _allow(address(staking), Staking.cancelSlash.selector, GUARDIAN);

@@ -12,7 +12,7 @@ contract EpochReportsTest is DeployedTest {
 
     function setUp() public override {
         super.setUp();
-        token.transfer(address(rewards), 1_000_000 ether);
+        token.transfer(address(reports), 1_000_000 ether);
         vm.warp((FIRST + 1) * EPOCH);
     }
 
@@ -94,10 +94,10 @@ contract EpochReportsTest is DeployedTest {
         reports.veto(FIRST);
         vm.prank(relayer);
         reports.activate(FIRST);
-        (uint64 epoch, uint128 total,) = reports.head();
+        (uint64 epoch, uint96 total,) = reports.head();
         vm.assertEq(epoch, FIRST);
         vm.assertEq(total, 10 ether);
-        vm.assertEq(rewards.root(), "root");
+        vm.assertEq(reports.root(), "root");
         vm.assertEq(reports.mostFor(FIRST), 10 ether);
         vm.expectRevert(
             abi.encodeWithSelector(EpochReports.WrongStatus.selector, FIRST, EpochReports.Status.Active)

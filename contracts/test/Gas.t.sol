@@ -108,13 +108,13 @@ contract GasTest is DeployedTest {
     }
 
     function test_rewards() public {
-        token.transfer(address(rewards), 1_000_000 ether);
+        token.transfer(address(reports), 1_000_000 ether);
         token.transfer(payee, 1);
         bytes32[] memory all = settle(FIRST, 1e9);
-        rewards.claim(500, payee, 500e9, MerkleTree.proof(all, 499));
+        reports.claim(500, payee, 500e9, MerkleTree.proof(all, 499));
         record("claim first");
         all = settle(FIRST + 10, 2e9); // the later figures of an epoch stay in the record
-        rewards.claim(500, payee, 1_000e9, MerkleTree.proof(all, 499));
+        reports.claim(500, payee, 1_000e9, MerkleTree.proof(all, 499));
         record("claim later");
     }
 
@@ -128,7 +128,7 @@ contract GasTest is DeployedTest {
         vm.startSnapshotGas("gas", "deploy Staking");
         createStaking(registry, token, treasury, stakingParameters());
         vm.stopSnapshotGas();
-        vm.startSnapshotGas("gas", "deploy EpochReports and Rewards");
+        vm.startSnapshotGas("gas", "deploy EpochReports");
         createReports(EPOCH, reporters, EpochReports.Parameters(EMISSION_CAP, 6 hours, 2));
         vm.stopSnapshotGas();
     }

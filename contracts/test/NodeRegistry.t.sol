@@ -173,6 +173,26 @@ contract NodeRegistryTest is DeployedTest {
         vm.assertFalse(registry.spokeFor(signer, next, uint64(START)));
     }
 
+    function test_theKeyOfANodeThatLeftSpokeForItUntilThen() public {
+        uint256 nodeId = registerNode();
+        vm.warp(START + 1 days);
+        NodeRegistry.Approval memory agreed = consent(OTHER_KEY, owner);
+        vm.startPrank(owner);
+        registry.rotate(nodeId, other, agreed);
+        vm.warp(START + 2 days);
+        registry.deregister(nodeId);
+        vm.stopPrank();
+        vm.warp(START + 3 days);
+        vm.assertTrue(registry.spokeFor(other, nodeId, uint64(START + 2 days)));
+        vm.assertFalse(registry.spokeFor(other, nodeId, uint64(START + 2 days + 1)));
+        (uint128 boundTo, uint64 since, uint64 until) = registry.bindings(other);
+        vm.assertEq(boundTo, nodeId);
+        vm.assertEq(since, START + 1 days);
+        vm.assertEq(until, START + 2 days);
+        (,, until) = registry.bindings(signer); // which left earlier
+        vm.assertEq(until, START + 1 days);
+    }
+
     function test_payeeChangesAfterTheDelay() public {
         uint256 nodeId = registerNode();
         vm.expectRevert(abi.encodeWithSelector(NodeRegistry.NotOwner.selector, nodeId, signer));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {EpochReports} from "../src/EpochReports.sol";
 import {Rewards} from "../src/Rewards.sol";
 import {DeployedTest} from "./Deployment.sol";
 import {MerkleTree} from "./MerkleTree.sol";
@@ -15,7 +16,7 @@ contract RewardsTest is DeployedTest {
 
     function setUp() public override {
         super.setUp();
-        token.transfer(address(rewards), 10_000 ether);
+        token.transfer(address(reports), 10_000 ether);
     }
 
     function leaves(uint256 scale) private view returns (bytes32[] memory all) {
@@ -42,7 +43,7 @@ contract RewardsTest is DeployedTest {
 
     function claim(uint256 node, uint256 scale) private returns (uint256) {
         bytes32[] memory proof = MerkleTree.proof(leaves(scale), node - 1);
-        return rewards.claim(node, payees[node - 1], node * scale, proof);
+        return reports.claim(node, payees[node - 1], node * scale, proof);
     }
 
     function test_paysThePayeeWhoeverSends() public {
@@ -50,8 +51,9 @@ contract RewardsTest is DeployedTest {
         vm.prank(relayer);
         vm.assertEq(claim(5, 1 ether), 5 ether);
         vm.assertEq(token.balanceOf(payees[4]), 5 ether);
-        vm.assertEq(rewards.claimed(5), 5 ether);
-        vm.assertEq(rewards.claimedTotal(), 5 ether);
+        vm.assertEq(reports.claimed(5), 5 ether);
+        (,, uint96 claimedTotal) = reports.head();
+        vm.assertEq(claimedTotal, 5 ether);
     }
 
     function test_aSecondClaimPaysNothing() public {
@@ -59,7 +61,7 @@ contract RewardsTest is DeployedTest {
         claim(2, 1 ether);
         bytes32[] memory proof = MerkleTree.proof(leaves(1 ether), 1);
         vm.expectRevert(abi.encodeWithSelector(Rewards.NothingToClaim.selector, 2));
-        rewards.claim(2, payees[1], 2 ether, proof);
+        reports.claim(2, payees[1], 2 ether, proof);
     }
 
     function test_oneClaimPaysAllEpochsThatWereSkipped() public {
@@ -77,14 +79,14 @@ contract RewardsTest is DeployedTest {
         pay(1 ether);
         bytes32[] memory proof = MerkleTree.proof(leaves(1 ether), 0);
         vm.expectRevert(abi.encodeWithSelector(Rewards.BadProof.selector, 2));
-        rewards.claim(2, payees[1], 2 ether, proof);
+        reports.claim(2, payees[1], 2 ether, proof);
         vm.expectRevert(abi.encodeWithSelector(Rewards.BadProof.selector, 1));
-        rewards.claim(1, payees[0], 1 ether + 1, proof);
+        reports.claim(1, payees[0], 1 ether + 1, proof);
         vm.expectRevert(abi.encodeWithSelector(Rewards.BadProof.selector, 1));
-        rewards.claim(1, relayer, 1 ether, proof);
+        reports.claim(1, relayer, 1 ether, proof);
         pay(2 ether);
         vm.expectRevert(abi.encodeWithSelector(Rewards.BadProof.selector, 1));
-        rewards.claim(1, payees[0], 1 ether, proof);
+        reports.claim(1, payees[0], 1 ether, proof);
     }
 
     function test_leavesCannotPayMoreThanTheTotal() public {
@@ -92,34 +94,43 @@ contract RewardsTest is DeployedTest {
         claim(5, 1 ether);
         bytes32[] memory proof = MerkleTree.proof(leaves(1 ether), 1);
         vm.expectRevert(abi.encodeWithSelector(Rewards.AboveTotal.selector, 6 ether));
-        rewards.claim(2, payees[1], 2 ether, proof);
+        reports.claim(2, payees[1], 2 ether, proof);
         vm.assertEq(claim(1, 1 ether), 1 ether);
     }
 
-    function test_aPoolThatIsTooSmallStopsTheActivation() public {
+    function test_whatThePoolCannotPayIsNotAgreed() public {
         epoch += 20; // room for 21 epochs
+        bytes32 root = MerkleTree.root(leaves(700 ether));
+        vm.warp((epoch + 1) * EPOCH);
+        vm.prank(reporters[0]);
+        reports.report(epoch, "usage", root, 10_500 ether, "file", "");
         vm.expectRevert(abi.encodeWithSelector(Rewards.PoolTooSmall.selector, 10_500 ether, 10_000 ether));
-        this.payExternally(700 ether);
-        token.transfer(address(rewards), 500 ether);
-        this.payExternally(700 ether);
-        vm.assertEq(claim(5, 700 ether), 3_500 ether);
+        vm.prank(reporters[1]);
+        reports.report(epoch, "usage", root, 10_500 ether, "file", "");
+        token.transfer(address(reports), 500 ether);
+        vm.prank(reporters[1]);
+        reports.report(epoch, "usage", root, 10_500 ether, "file", "");
+        vm.warp(block.timestamp + 6 hours);
+        reports.activate(epoch);
+        for (uint256 node = 1; node <= NODES; ++node) {
+            claim(node, 700 ether);
+        }
+        vm.assertEq(token.balanceOf(address(reports)), 0);
     }
 
-    function payExternally(uint256 scale) external {
-        pay(scale);
+    function test_whatWasPaidCountsForThePool() public {
+        epoch += 20; // room for 21 epochs
+        pay(600 ether);
+        claim(5, 600 ether);
+        claim(4, 600 ether);
+        pay(666 ether); // 9,990 of the 10,000 that were there
+        vm.assertEq(claim(5, 666 ether), 330 ether);
     }
 
-    function test_onlyItsReportsSetRoots() public {
-        vm.expectRevert(abi.encodeWithSelector(Rewards.NotReports.selector, admin));
-        vm.prank(admin);
-        rewards.setRoot("root", 1);
-        vm.prank(address(reports));
-        rewards.setRoot("root", 2);
-        vm.expectRevert(abi.encodeWithSelector(Rewards.TotalFalls.selector, 1, 2));
-        vm.prank(address(reports));
-        rewards.setRoot("root", 1);
+    function test_aPoolOfNoTokenIsRefused() public {
+        EpochReports.Parameters memory rules = EpochReports.Parameters(EMISSION_CAP, 6 hours, 2);
         vm.expectRevert(Rewards.ZeroAddress.selector);
-        create("Rewards", abi.encode(address(0)));
+        create("EpochReports", abi.encode(manager, address(0), EPOCH, reporters, rules));
     }
 
     function test_treesOfAnySizePayEachLeaf(uint8 size, uint256 seed) public {
@@ -130,8 +141,9 @@ contract RewardsTest is DeployedTest {
         }
         activate(MerkleTree.root(all), count * (1 + seed % 1 ether));
         for (uint256 i = 0; i < count; ++i) {
-            rewards.claim(i + 1, payees[i % NODES], 1 + seed % 1 ether, MerkleTree.proof(all, i));
+            reports.claim(i + 1, payees[i % NODES], 1 + seed % 1 ether, MerkleTree.proof(all, i));
         }
-        vm.assertEq(rewards.claimedTotal(), rewards.cumulativeTotal());
+        (, uint96 total, uint96 claimedTotal) = reports.head();
+        vm.assertEq(claimedTotal, total);
     }
 }

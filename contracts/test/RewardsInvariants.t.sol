@@ -33,12 +33,12 @@ contract RewardsActors is Deployment {
         deployAll();
     }
 
-    function theRewards() external view returns (Rewards) {
-        return rewards;
+    function theReports() external view returns (EpochReports) {
+        return reports;
     }
 
     function held() external view returns (uint256) {
-        return token.balanceOf(address(rewards));
+        return token.balanceOf(address(reports));
     }
 
     function most() external view returns (uint256) {
@@ -52,24 +52,30 @@ contract RewardsActors is Deployment {
     }
 
     function fund(uint256 amount) external atItsTime {
-        token.transfer(address(rewards), amount % 5_000 ether);
+        token.transfer(address(reports), amount % 5_000 ether);
     }
 
     /// The last finished epoch, with a total inside the cap and leaves that need not keep to it.
     function agree(uint256 totalSeed, uint256[NODES] calldata shares) external atItsTime {
         uint64 epoch = uint64(_time / EPOCH) - 1;
-        (uint64 active, uint128 low,) = reports.head();
-        if (epoch <= active || reports.reports(epoch).status != EpochReports.Status.None) return;
-        uint128 total = low + uint128(totalSeed % (reports.mostFor(epoch) - low + 1));
+        (uint64 active, uint96 low, uint96 claimedTotal) = reports.head();
+        if (epoch <= active || reports.voteOf(epoch, reporters[0]) != 0) return;
+        uint128 total = uint128(low) + uint128(totalSeed % (reports.mostFor(epoch) - low + 1));
         Plan storage plan = _plans[epoch];
         for (uint256 i = 0; i < NODES; ++i) {
             plan.cumulative[i] = shares[i] % (uint256(total) + 1);
         }
         plan.root = MerkleTree.root(leaves(plan));
         _epochOf[plan.root] = epoch;
+        bool covered = token.balanceOf(address(reports)) >= total - claimedTotal;
         for (uint256 i = 0; i < 2; ++i) {
             vm.prank(reporters[i]);
-            reports.report(epoch, "usage", plan.root, total, "file", "");
+            try reports.report(epoch, "usage", plan.root, total, "file", "") {
+                vm.assertTrue(i == 0 || covered, "what the pool cannot pay is agreed");
+            } catch (bytes memory reason) {
+                vm.assertTrue(i == 1 && !covered && bytes4(reason) == Rewards.PoolTooSmall.selector);
+                return;
+            }
         }
         _agreed.push(epoch);
     }
@@ -87,17 +93,17 @@ contract RewardsActors is Deployment {
     }
 
     function claim(uint256 seed) external atItsTime {
-        uint64 epoch = _epochOf[rewards.root()];
+        uint64 epoch = _epochOf[reports.root()];
         if (epoch == 0) return;
         Plan storage plan = _plans[epoch];
         uint256 index = seed % NODES;
         uint256 before = token.balanceOf(payee);
         bytes32[] memory proof = MerkleTree.proof(leaves(plan), index);
-        try rewards.claim(index + 1, payee, plan.cumulative[index], proof) returns (uint256 amount) {
+        try reports.claim(index + 1, payee, plan.cumulative[index], proof) returns (uint256 amount) {
             vm.assertEq(token.balanceOf(payee) - before, amount);
             paid[index + 1] += amount;
         } catch (bytes memory reason) {
-            // With the pool checked at activation a claim fails for these two reasons only.
+            // With the pool checked at agreement a claim fails for these two reasons only.
             bytes4 selector = bytes4(reason);
             vm.assertTrue(selector == Rewards.NothingToClaim.selector || selector == Rewards.AboveTotal.selector);
         }
@@ -125,12 +131,11 @@ contract RewardsInvariants {
     }
 
     function invariant_thePoolIsNeverDrained() external view {
-        Rewards rewards = actors.theRewards();
-        uint256 total = rewards.cumulativeTotal();
-        uint256 claimedTotal = rewards.claimedTotal();
+        EpochReports reports = actors.theReports();
+        (, uint256 total, uint256 claimedTotal) = reports.head();
         uint256 sum;
         for (uint256 nodeId = 1; nodeId <= actors.NODES(); ++nodeId) {
-            uint256 claimed = rewards.claimed(nodeId);
+            uint256 claimed = reports.claimed(nodeId);
             vm.assertEq(claimed, actors.paid(nodeId), "claimed is what was paid");
             sum += claimed;
         }

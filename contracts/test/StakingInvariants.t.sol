@@ -97,7 +97,7 @@ contract StakingActors is Deployment {
         (uint256 slashId, Staking.SlashState state, uint256 executableAt) = slash(seed);
         if (state != Staking.SlashState.Pending && state != Staking.SlashState.Appealed) return;
         if (_time < executableAt) return;
-        (uint128 nodeId, uint96 proposed,,,,) = staking.slashes(slashId);
+        (uint64 nodeId, uint96 proposed,,,,) = staking.slashes(slashId);
         uint256 taken = staking.executeSlash(slashId);
         vm.assertLe(taken, proposed, "takes more than was proposed");
         slashed[nodeId] += taken;

@@ -16,7 +16,8 @@ HASHED_IN = {"MediaNodeRegistry": "NodeRegistry", "MediaQos": "Staking", None: "
 
 
 def test_every_contract_has_its_artifact():
-    own = {path.stem for path in (CONTRACTS / "src").glob("[!I]*.sol")} - {"QosEvidence"}
+    sources = (CONTRACTS / "src").glob("*.sol")
+    own = {path.stem for path in sources if f"\ncontract {path.stem} " in path.read_text()}
     assert {path.stem for path in ARTIFACTS} == own | {"AccessManager"}
 
 

@@ -4,27 +4,31 @@ import asyncio
 import json
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from medianode import __version__, log
 from medianode.cli import options
-from medianode.node.build import INVITE_ROOM, Node
-from medianode.node.lifecycle import run_node
+
+if TYPE_CHECKING:
+    from medianode.node.build import Node
 
 
 @options.expanded
 def run(node: options.NodeOptions, json_line: options.Json = False) -> None:
     """Runs the node."""
+    from medianode.node.lifecycle import run_node
+
     settings = node.settings()
     log.configure(settings.log_format, settings.log_level)
 
-    def ready(running: Node) -> None:
+    def ready(running: "Node") -> None:
         text = json.dumps(ready_facts(running)) if json_line else ready_text(running)
         print(text, flush=True)
 
     sys.exit(asyncio.run(run_node(settings, ready)))
 
 
-def ready_facts(node: Node) -> dict[str, object]:
+def ready_facts(node: "Node") -> dict[str, object]:
     """Describes a node that serves, for programs."""
     facts: dict[str, object] = {
         "event": "ready",
@@ -43,8 +47,10 @@ def ready_facts(node: Node) -> dict[str, object]:
     return facts
 
 
-def ready_text(node: Node) -> str:
+def ready_text(node: "Node") -> str:
     """Describes a node that serves, for a person."""
+    from medianode.node.build import INVITE_ROOM
+
     ports = ", ".join(str(port) for port in node.media_ports)
     lines = [
         f"medianode {__version__} is ready",

@@ -17,6 +17,7 @@ from medianode.wallet.keys import keystore
 from medianode.wallet.keys.choice import KEYSTORE
 from medianode.wallet.keys.choice import folder as wallet_folder
 from medianode.wallet.keys.keystore import Keystore
+from medianode.wallet.keys.local import LocalSigner
 from medianode.wallet.keys.private_files import private_folder, write_new
 
 ROLES = ("owner", "reporter")
@@ -52,23 +53,33 @@ async def running_chain(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     private = private_folder(folder / "keys")
     keys = {role: private / f"{role}.json" for role in ROLES}
-    made = asyncio.gather(*(asyncio.to_thread(_address_of, path) for path in keys.values()))
+    new = {role: keystore.new_key() for role, path in keys.items() if not path.exists()}
+    encrypted = asyncio.gather(*(asyncio.to_thread(_encrypt, keys[role], key) for role, key in new.items()))
+    addresses = {
+        role: LocalSigner(new[role]).address if role in new else Keystore.read(path).address
+        for role, path in keys.items()
+    }
     async with running_anvil(binary, folder, port, clock) as anvil:
-        addresses = dict(zip(ROLES, await made, strict=True))
         node_key = wallet_folder(data_dir) / KEYSTORE
         if node_key.exists():
             addresses["node"] = Keystore.read(node_key).address
         manifest = data_dir / FILE
-        deployer = Deployer(anvil.provider)
         if anvil.resumed and manifest.exists():
             deployment = Deployment.load(manifest)
         else:
-            deployment = await deployer.deploy([addresses["reporter"]], rules or Rules())
-            await deployer.give_tokens(deployment.token, addresses["owner"], FUNDS_TOKENS)
-            for address in addresses.values():
-                await deployer.give_ether(address, FUNDS_WEI)
-            deployment.save(manifest)
+            deployment = await _deploy(Deployer(anvil.provider), addresses, rules or Rules())
+        await encrypted
+        deployment.save(manifest)
         yield DevChain(anvil, deployment, manifest, keys, addresses)
+
+
+async def _deploy(deployer: Deployer, addresses: dict[str, str], rules: Rules) -> Deployment:
+    """Puts the contracts on the chain and gives the accounts what they need."""
+    deployment = await deployer.deploy([addresses["reporter"]], rules)
+    await deployer.give_tokens(deployment.token, addresses["owner"], FUNDS_TOKENS)
+    for address in addresses.values():
+        await deployer.give_ether(address, FUNDS_WEI)
+    return deployment
 
 
 async def fund(deployer: Deployer, deployment: Deployment, address: str) -> None:
@@ -85,12 +96,10 @@ async def advance(provider: Provider, seconds: int) -> None:
     await provider.any("evm_mine", [])
 
 
-def _address_of(path: Path) -> str:
-    """Reads the address of a keystore, made with a password beside it if it is not there."""
-    if path.exists():
-        return Keystore.read(path).address
+def _encrypt(path: Path, key: bytes) -> None:
+    """Keeps a key under a password that is written beside it."""
     password = secrets.token_urlsafe(24)
     beside = path.with_suffix(".password")
     beside.unlink(missing_ok=True)
     write_new(beside, password.encode())
-    return keystore.create(path, keystore.new_key(), password, SCRYPT_N).address
+    keystore.write(path, key, password, SCRYPT_N)

@@ -68,11 +68,10 @@ class Deployer:
         reports = await self._create(
             artifact("EpochReports"), manager, token, rules.epoch_length, reporters, reporting
         )
-        rewards = await self._address(reports, "9ec5a894")  # rewards()
-        await self.give_tokens(token, rewards, POOL)
+        await self.give_tokens(token, reports, POOL)
         height = number(await self._provider.any("eth_blockNumber", []))
         chain_id = self._provider.chain_id
-        return Deployment(chain_id, height, registry, staking, reports, rewards, token)
+        return Deployment(chain_id, height, registry, staking, reports, token)
 
     async def account(self) -> str:
         """Returns the account that pays for everything."""
@@ -95,12 +94,6 @@ class Deployer:
         data = what.bytecode + encode(get_abi_input_types(constructor), arguments).hex()
         receipt = await self._send({"data": data})
         return str(to_checksum_address(receipt["contractAddress"]))
-
-    async def _address(self, contract: str, selector: str) -> str:
-        answer: str = await self._provider.any(
-            "eth_call", [{"to": contract, "data": "0x" + selector}, "latest"]
-        )
-        return str(to_checksum_address("0x" + answer[-40:]))
 
     async def _send(self, transaction: dict[str, str]) -> dict[str, Any]:
         sender = await self.account()

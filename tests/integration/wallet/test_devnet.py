@@ -215,7 +215,7 @@ def test_an_unreachable_chain_has_an_exit_status_of_its_own(tmp_path: Path) -> N
     manifest = {
         "chain_id": 1,
         "block": 0,
-        **dict.fromkeys(("registry", "staking", "reports", "rewards", "token"), PAYEE),
+        **dict.fromkeys(("registry", "staking", "reports", "token"), PAYEE),
     }
     (tmp_path / "deployment.json").write_text(json.dumps(manifest))
     done = run("epoch", "activate", "1", "--data-dir", str(tmp_path), "--rpc", "http://127.0.0.1:9/secret")

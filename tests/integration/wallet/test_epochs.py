@@ -137,10 +137,15 @@ async def test_proofs_of_others_wrong_amounts_and_too_much_are_refused(anvil, tm
             (5, net.owner.address, reward.cumulative),
             (5, reward.payee, reward.cumulative + 1),
         ):
-            data = net.contracts.call("Rewards", function, node, payee, amount, proof)
+            data = net.contracts.call("EpochReports", function, node, payee, amount, proof)
             ask = {"is": "claimed", "node_id": node, "cumulative": amount}
             wanted = intent(
-                net.contracts, "claim", f"{node}:{payee}:{amount}", net.node.address, ("Rewards", data), ask
+                net.contracts,
+                "claim",
+                f"{node}:{payee}:{amount}",
+                net.node.address,
+                ("EpochReports", data),
+                ask,
             )
             refused = await net.perform(net.node, wanted)
             assert refused.state is State.FAILED_REVERT

@@ -21,7 +21,6 @@ class Deployment:
     registry: str
     staking: str
     reports: str
-    rewards: str
     token: str
 
     @property
@@ -31,7 +30,6 @@ class Deployment:
             "NodeRegistry": self.registry,
             "Staking": self.staking,
             "EpochReports": self.reports,
-            "Rewards": self.rewards,
             "MediaToken": self.token,
         }
 

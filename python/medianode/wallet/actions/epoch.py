@@ -49,7 +49,7 @@ class Reward:
 
     @property
     def leaf(self) -> bytes:
-        """Returns the leaf that ``Rewards.claim`` checks."""
+        """Returns the leaf that ``EpochReports.claim`` checks."""
         return leaf_hash(
             encode(["uint256", "address", "uint256"], [self.node_id, self.payee, self.cumulative])
         )

@@ -25,8 +25,7 @@ DAILY_CAP = ETHER // 5
 ANYBODY = (
     ("NodeRegistry", ("registerFor", "updateFor", "rotateFor", "deregisterFor")),
     ("Staking", ("withdraw",)),
-    ("EpochReports", ("activate",)),
-    ("Rewards", ("claim",)),
+    ("EpochReports", ("activate", "claim")),
 )
 """What pays or favours none but those who approved it; the sender only pays the gas."""
 CALLS: dict[Role, tuple[tuple[str, tuple[str, ...]], ...]] = {

@@ -93,7 +93,7 @@ async def _active(contracts: Contracts, ask: Precheck, height: int) -> bool:
 
 
 async def _claimed(contracts: Contracts, ask: Precheck, height: int) -> bool:
-    claimed: int = await contracts.view("Rewards", "claimed(uint256)", ask["node_id"], height=height)
+    claimed: int = await contracts.view("EpochReports", "claimed(uint256)", ask["node_id"], height=height)
     return bool(claimed >= ask["cumulative"])
 
 

@@ -25,12 +25,12 @@ def activate(contracts: Contracts, epoch: int, sender: str) -> NewIntent:
 
 async def claim(contracts: Contracts, epoch: Epoch, node_id: int, sender: str, height: int) -> NewIntent:
     """Takes to the payee all that a node has earned up to this epoch and was not paid yet. Anybody may send it."""
-    root: bytes = await contracts.view("Rewards", "root()", height=height)
+    root: bytes = await contracts.view("EpochReports", "root()", height=height)
     if root != epoch.reward_root:
         raise WrongState(f"epoch {epoch.number} of this file is not the one that counts on the chain now")
     reward, proof = epoch.proof(node_id)
     arguments = (node_id, reward.payee, reward.cumulative, proof)
-    data = contracts.call("Rewards", "claim(uint256,address,uint256,bytes32[])", *arguments)
+    data = contracts.call("EpochReports", "claim(uint256,address,uint256,bytes32[])", *arguments)
     ask = {"is": "claimed", "node_id": node_id, "cumulative": reward.cumulative}
     wish = f"{node_id}:{reward.cumulative}"
-    return intent(contracts, "claim", wish, sender, ("Rewards", data), ask, money=True)
+    return intent(contracts, "claim", wish, sender, ("EpochReports", data), ask, money=True)

@@ -77,20 +77,25 @@ class Keystore:
 
 def create(path: Path, key: bytes, password: str, scrypt_n: int = SCRYPT_N) -> LocalSigner:
     """Encrypts a key into a new file, reads it back, and only then returns its signer. Takes two derivations."""
-    if len(password) < MIN_PASSWORD:
-        raise InvalidArgument(f"a password of a keystore has at least {MIN_PASSWORD} characters")
-    if not MIN_SCRYPT_N <= scrypt_n <= MAX_SCRYPT_N or scrypt_n.bit_count() != 1:
-        raise InvalidArgument(f"scrypt_n must be a power of two from {MIN_SCRYPT_N} to {MAX_SCRYPT_N}")
     address = LocalSigner(key).address
-    private_folder(path.parent)
-    document = create_keyfile_json(key, password.encode(), kdf="scrypt", iterations=scrypt_n, salt_size=32)
-    write_new(path, json.dumps(document, indent=1).encode())
+    write(path, key, password, scrypt_n)
     signer = Keystore.read(path).unlock(password)
     if signer.address != address:
         raise StorageUnavailable(
             f"{path} was written, but does not give back its key; the disk may be broken"
         )
     return signer
+
+
+def write(path: Path, key: bytes, password: str, scrypt_n: int = SCRYPT_N) -> None:
+    """Encrypts a key into a new file. Enough for keys that hold nothing; ``create`` makes sure of the others."""
+    if len(password) < MIN_PASSWORD:
+        raise InvalidArgument(f"a password of a keystore has at least {MIN_PASSWORD} characters")
+    if not MIN_SCRYPT_N <= scrypt_n <= MAX_SCRYPT_N or scrypt_n.bit_count() != 1:
+        raise InvalidArgument(f"scrypt_n must be a power of two from {MIN_SCRYPT_N} to {MAX_SCRYPT_N}")
+    private_folder(path.parent)
+    document = create_keyfile_json(key, password.encode(), kdf="scrypt", iterations=scrypt_n, salt_size=32)
+    write_new(path, json.dumps(document, indent=1).encode())
 
 
 def new_key() -> bytes:
