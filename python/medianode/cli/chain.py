@@ -46,7 +46,6 @@ Finality = Annotated[
 class ChainOptions:
     """The options of every command that asks the chain."""
 
-    rpc: options.Rpc = None
     deployment: DeploymentFile = None
     finality: Finality = None
     observe: options.Observe = None
@@ -232,7 +231,7 @@ async def session(which: KeyOptions, chain: ChainOptions, *, dry_run: bool = Fal
 
 def chain_settings(which: KeyOptions, chain: ChainOptions) -> NodeSettings:
     """Reads the settings with the options of a command on top."""
-    flags = {**asdict(chain), "deployment": chain.deployment}
+    flags = {**asdict(chain), "rpc": which.rpc}
     return settings_from(which.config, which.data_dir, chain=flags)
 
 

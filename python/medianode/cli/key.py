@@ -19,26 +19,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyOptions:
-    """The options of every command that uses the node's key."""
+class SharedOptions:
+    """The options of every command of wallet, node and epoch, also where one has no use for them: one line serves all."""
 
     data_dir: options.DataDir = None
     config: options.Config = None
-    keystore: options.Keystore = None
-    password_file: options.PasswordFile = None
-    password_fd: options.PasswordFd = None
+    rpc: options.Rpc = None
     json_document: options.Json = False
-
-    def key(self) -> "Key":
-        """Returns the key that is meant."""
-        flags = {
-            "keystore": self.keystore,
-            "password_file": self.password_file,
-            "password_fd": self.password_fd,
-        }
-        settings = settings_from(self.config, self.data_dir, wallet=flags)
-        choice = key_choice(settings, prompt=True)
-        return Key(choice, ledger_folder(choice, settings.data_dir))
 
     def show(self, facts: dict[str, object]) -> None:
         """Prints facts: a line each, or JSON."""
@@ -52,6 +39,26 @@ class KeyOptions:
     def show_document(self, document: dict[str, object]) -> None:
         """Prints what is JSON in any case: on one line with ``--json``, else for a person."""
         print(json.dumps(document, indent=None if self.json_document else 1))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOptions(SharedOptions):
+    """The options of every command that uses the node's key."""
+
+    keystore: options.Keystore = None
+    password_file: options.PasswordFile = None
+    password_fd: options.PasswordFd = None
+
+    def key(self) -> "Key":
+        """Returns the key that is meant."""
+        flags = {
+            "keystore": self.keystore,
+            "password_file": self.password_file,
+            "password_fd": self.password_fd,
+        }
+        settings = settings_from(self.config, self.data_dir, wallet=flags)
+        choice = key_choice(settings, prompt=True)
+        return Key(choice, ledger_folder(choice, settings.data_dir))
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ import typer
 
 from medianode import log
 from medianode.cli import options
-from medianode.cli.key import Key, KeyOptions
+from medianode.cli.key import Key, KeyOptions, SharedOptions
 from medianode.cli.options import expanded
 from medianode.cli.wallet_chain import follow, status
 from medianode.clock import SystemClock
@@ -149,46 +149,48 @@ def sign_in(
 
 
 @app.command("verify")
+@expanded
 def verify(
     message_file: Input,
     signer: Annotated[
         str | None, typer.Option("--signer", help="Who must have signed; default: whom the message names.")
     ] = None,
-    rpc: options.Rpc = None,
-    json_document: options.Json = False,
+    *,
+    shared: SharedOptions,
 ) -> None:
     """Names the signer of a signed message (JSON), or why it is refused (exit status 1). With --rpc it may be a contract."""
     from medianode.wallet.typed.document import SignedMessage
     from medianode.wallet.typed.values import checksum
 
-    with _refusing(json_document):
+    with _refusing(shared):
         signed = SignedMessage.from_json(_read(message_file))
         data, domain = signed.data, signed.data.domain
         account = checksum(signer, "--signer") if signer is not None else signed.claimed or signed.signer
-        asyncio.run(_check(account, data.digest(), signed.signature, rpc, domain.chain_id))
+        asyncio.run(_check(account, data.digest(), signed.signature, shared, domain.chain_id))
     facts: dict[str, object] = {
         "signer": account,
         "message": type(data.message).__name__,
         "domain": f"{domain.name} {domain.verifying_contract} on chain {domain.chain_id}",
         "digest": "0x" + data.digest().hex(),
     }
-    _accept(facts, json_document)
+    _accept(facts, shared)
 
 
 @app.command("verify-sign-in")
+@expanded
 def verify_sign_in(
     sign_in_file: Input,
     domain: Annotated[str, typer.Option("--domain", help="The domain that was signed in to.")],
     nonce: Annotated[str, typer.Option("--nonce", help="The nonce that was given out.")],
     chain_id: Annotated[int | None, typer.Option("--chain-id", help="The chain that it must name.")] = None,
-    rpc: options.Rpc = None,
-    json_document: options.Json = False,
+    *,
+    shared: SharedOptions,
 ) -> None:
     """Names who signed in, or why the sign-in is refused (exit status 1). With --rpc it may be a contract."""
     from medianode.wallet.typed.signature import read_hex
     from medianode.wallet.typed.siwe import SignInMessage
 
-    with _refusing(json_document):
+    with _refusing(shared):
         try:
             found = json.loads(_read(sign_in_file))
             text, signature = str(found["message"]), read_hex(str(found["signature"]))
@@ -196,22 +198,22 @@ def verify_sign_in(
             raise InvalidArgument("this is no JSON object with message and signature") from None
         message = SignInMessage.parse(text)
         message.judge(domain=domain, nonce=nonce, now=SystemClock().now(), chain_id=chain_id)
-        asyncio.run(_check(message.address, message.digest(), signature, rpc, message.chain_id))
-    _accept({"signer": message.address, "domain": message.domain, "nonce": message.nonce}, json_document)
+        asyncio.run(_check(message.address, message.digest(), signature, shared, message.chain_id))
+    _accept({"signer": message.address, "domain": message.domain, "nonce": message.nonce}, shared)
 
 
-async def _check(account: str, digest: bytes, signature: bytes, rpc: list[str] | None, chain_id: int) -> None:
+async def _check(account: str, digest: bytes, signature: bytes, shared: SharedOptions, chain_id: int) -> None:
     """Raises unless the account approves: a plain key, or with endpoints of its chain a contract (EIP-1271)."""
     from medianode.wallet.typed.owner import check_owner
 
-    if not rpc:
+    if not shared.rpc:
         await check_owner(account, digest, signature, None)
         return
     from medianode.wallet.chain.accounts import Accounts
     from medianode.wallet.chain.provider import ProviderConfig, open_provider
     from medianode.wallet.chain.reader import Reader
 
-    async with open_provider(ProviderConfig(tuple(rpc), chain_id), SystemClock()) as provider:
+    async with open_provider(ProviderConfig(tuple(shared.rpc), chain_id), SystemClock()) as provider:
         reader = Reader(provider)
         head = await reader.head()
         await check_owner(account, digest, signature, Accounts(reader), head.number)
@@ -244,16 +246,16 @@ def _read(name: str) -> str:
         raise InvalidArgument(f"cannot read {name}: {error}") from error
 
 
-def _accept(facts: dict[str, object], json_document: bool) -> None:
-    KeyOptions(json_document=json_document).show({"ok": True, **facts} if json_document else facts)
+def _accept(facts: dict[str, object], shared: SharedOptions) -> None:
+    shared.show({"ok": True, **facts} if shared.json_document else facts)
 
 
 @contextmanager
-def _refusing(json_document: bool) -> Iterator[None]:
+def _refusing(shared: SharedOptions) -> Iterator[None]:
     """Turns what is wrong with a signature into a reason and exit status 1."""
     try:
         yield
     except RequestError as error:
         reason = {"ok": False, "reason": str(error)}
-        print(json.dumps(reason) if json_document else f"refused: {error}")
+        print(json.dumps(reason) if shared.json_document else f"refused: {error}")
         sys.exit(EXIT_CHECK_FAILED)
