@@ -24,7 +24,8 @@ from medianode.wallet.keys.password import PasswordSources
 from medianode.wallet.keys.policy import Policy
 from medianode.wallet.keys.signer import sign
 from medianode.wallet.typed.messages import QosReport
-from tests.support import signed
+from tests.support import metrics, signed
+from tests.support.http_thread import serving
 from tests.unit.conftest import FakeClock, World
 
 
@@ -95,6 +96,27 @@ async def test_a_signer_that_is_away_locks_the_wallet(tmp_path: Path) -> None:
     key = node_key(Remote("http://127.0.0.1:1/", signed.SIGNER.address), tmp_path)
     await key.open()
     assert key.facts().state == "locked"
+
+
+async def test_a_signer_that_comes_back_unlocks_the_wallet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medianode.wallet.keys.node_key.RETRY_S", 0.02)
+    tries: list[object] = []
+
+    def answer(_: object, asked: dict[str, object]) -> tuple[int, object]:
+        tries.append(asked)
+        away = len(tries) < 3
+        return 503 if away else 200, {"jsonrpc": "2.0", "id": asked["id"], "result": [signed.SIGNER.address]}
+
+    with serving(answer) as url:
+        key = node_key(Remote(url, signed.SIGNER.address), tmp_path)
+        running = asyncio.create_task(key.run())
+        await asyncio.to_thread(metrics.until, lambda: key.facts().state == "ready", "an open key")
+        assert (key.facts().problem, len(tries)) == (None, 3)
+        assert (await key.signer()).address == signed.SIGNER.address
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_keystore_that_others_read_stops_the_start(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from medianode.clock import Clock
-from medianode.errors import MedianodeError, WrongState
+from medianode.errors import MedianodeError, NodeUnavailable, WrongState
 from medianode.wallet.facts import KeyState, WalletFacts
 from medianode.wallet.keys.choice import InFile, KeyChoice
 from medianode.wallet.keys.private_files import check_private
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from medianode.wallet.keys.ledger import Ledger
     from medianode.wallet.keys.policy import Policy
 
+RETRY_S = 30.0
+"""How soon a remote signer or KMS that was away is asked again."""
 REFRESH_S = 10.0
 """How soon the node shows what other processes have signed with its key, and notices a changed audit log."""
 
@@ -50,8 +52,11 @@ class NodeKey:
         self._ledger: Ledger | None = None
 
     async def run(self) -> None:
-        """Opens the key and keeps its facts fresh until it is cancelled."""
-        await self.open()
+        """Opens the key, again while what keeps it is away, and keeps its facts fresh until it is cancelled."""
+        away = await self.open()
+        while away:
+            await asyncio.sleep(RETRY_S)
+            away = await self.open()
         while self._ledger is not None:
             await asyncio.sleep(REFRESH_S)
             try:
@@ -60,10 +65,16 @@ class NodeKey:
                 self._lock(str(error))
                 return
 
-    async def open(self) -> None:
-        """Opens the key, or makes it at the first start. Never raises: a node without its key still carries calls."""
+    async def open(self) -> bool:
+        """Opens the key, or makes it at the first start. Says whether trying again may help.
+
+        Never raises: a node without its key still carries calls.
+        """
         try:
             await self._open()
+        except NodeUnavailable as error:
+            self._lock(str(error))
+            return True
         except MedianodeError as error:
             self._lock(str(error))
         except Exception:
@@ -71,6 +82,7 @@ class NodeKey:
             log.exception("opening the wallet failed")
         finally:
             self._opened.set()
+        return False
 
     async def signer(self) -> "PolicySigner":
         """Waits until the key is open; raises ``WrongState`` with the reason when it stays locked."""
@@ -90,8 +102,10 @@ class NodeKey:
         )
 
     def _lock(self, problem: str) -> None:
+        known = problem == self._problem
         self._state, self._problem = "locked", problem
-        log.error("the wallet is locked; calls go on without it", reason=problem)
+        if not known:
+            log.error("the wallet is locked; calls go on without it", reason=problem)
 
     async def _open(self) -> None:
         opening = await aside(partial(import_module, "medianode.wallet.keys.opening"))
@@ -99,5 +113,5 @@ class NodeKey:
         self._signer, self._ledger = await opening.open_or_make(
             self._choice, self._folder, self._clock, policy
         )
-        self._state = "ready"
+        self._state, self._problem = "ready", None
         log.info("the wallet is ready", address=self._signer.address)

@@ -6,6 +6,7 @@ The signer is sent what is signed in structured form, never a bare digest, so th
 import itertools
 import json
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Self
 
 import aiohttp
@@ -83,7 +84,7 @@ class RemoteSigner:
                 aiohttp.ClientSession(timeout=limit) as http,
                 http.post(self.url, json=request) as response,
             ):
-                answer = _json(await response.content.read(MAX_ANSWER_BYTES))
+                status, answer = response.status, _json(await response.content.read(MAX_ANSWER_BYTES))
         except TimeoutError:
             raise NodeUnavailable(
                 f"the remote signer did not answer {method} within {self.timeout_s:g} s"
@@ -92,6 +93,9 @@ class RemoteSigner:
             raise NodeUnavailable(
                 f"the remote signer cannot be reached for {method}: {type(error).__name__}"
             ) from None
+        refused = isinstance(answer, dict) and answer.get("error") is not None
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not refused:
+            raise NodeUnavailable(f"the remote signer answered {method} with status {status}")
         if not isinstance(answer, dict) or answer.get("id") != request["id"]:
             raise PeerProtocolError(f"the remote signer's answer to {method} is no JSON-RPC answer")
         if (refusal := answer.get("error")) is not None:
