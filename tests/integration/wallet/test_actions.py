@@ -142,6 +142,8 @@ async def test_a_new_key_takes_over_while_the_old_ones_queue_is_drained(anvil, t
         wanted = await registry.rotate(await net.approver(), await net.record(), new)
         assert (await net.perform(net.owner, wanted)).state is State.FINAL
         assert (await net.record()).signer == new.address
+        retired = await chain_facts(net.wallet, net.node.address, net.wallet._clock)
+        assert retired.registration is None
         drained = await net.perform(net.node, stale.wanted)
         assert drained.state is State.FAILED_REVERT
         assert "NotNode" in (drained.note or "")
@@ -171,6 +173,9 @@ async def test_a_node_leaves_once(anvil, tmp_path):
             assert intent.state is State.FINAL
         assert (await net.record()).status is Status.GONE
         assert net.nonce(net.owner) == 2
+        facts = await chain_facts(net.wallet, net.node.address, net.wallet._clock)
+        assert facts.registration is not None
+        assert (facts.registration.node_id, facts.registration.status) == (1, "gone")
 
 
 async def test_a_contract_of_other_code_is_not_signed_for(anvil, tmp_path):

@@ -99,7 +99,7 @@ def test_a_contract_sends_what_commands_print_for_it(operator: Operator, contrac
     assert operator.json("node", "register", *owner, *details)["note"] == "already so"
     for words in (("payee", OTHER.address), ("transfer", "--to", OTHER.address), ("leave",)):
         contract.sends(operator.json("node", *words, *owner)["transaction"])
-    assert operator.json("wallet", "status")["status"] == "not registered"
+    assert operator.json("wallet", "status")["status"] == "gone"
 
 
 def test_what_an_absent_owner_cannot_do_is_told(operator: Operator, contract: Contract) -> None:

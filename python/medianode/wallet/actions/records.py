@@ -92,6 +92,13 @@ async def our_node(contracts: Contracts, signer: str, height: int) -> NodeRecord
     return await node(contracts, node_id, height)
 
 
+async def last_node(contracts: Contracts, signer: str, height: int) -> NodeRecord | None:
+    """Reads the node that this key speaks for, or spoke for until that node left: its stake is still on the way out."""
+    node_id, _, _ = await contracts.view("NodeRegistry", "bindings(address)", signer, height=height)
+    record = await node(contracts, node_id, height) if node_id else None
+    return record if record is not None and record.signer == signer else None
+
+
 async def stake(contracts: Contracts, node_id: int, height: int) -> StakeRecord:
     """Reads the bond of a node."""
     found: Any = await contracts.view("Staking", "stakeOf(uint256)", node_id, height=height)

@@ -1,7 +1,7 @@
 """What the chain shows of one key and its node, gathered for people, HTTP and metrics."""
 
 from medianode.clock import Clock
-from medianode.wallet.actions.records import node, node_of, stake
+from medianode.wallet.actions.records import last_node, stake
 from medianode.wallet.actions.wallet import Wallet
 from medianode.wallet.chain.endpoint import Endpoint
 from medianode.wallet.chain.facts import Block
@@ -44,13 +44,12 @@ def endpoint_health(endpoints: tuple[Endpoint, ...], height: int) -> tuple[Endpo
 
 async def _node_facts(wallet: Wallet, address: str, head: Block) -> tuple[Registration | None, Stake | None]:
     await wallet.contracts.verify(head.number)
-    node_id = await node_of(wallet.contracts, address, head.number)
-    if node_id is None:
+    record = await last_node(wallet.contracts, address, head.number)
+    if record is None:
         return None, None
-    record = await node(wallet.contracts, node_id, head.number)
-    bond = await stake(wallet.contracts, node_id, head.number)
+    bond = await stake(wallet.contracts, record.node_id, head.number)
     registration = Registration(
-        node_id=node_id,
+        node_id=record.node_id,
         status=record.status.name.lower(),
         owner=record.owner,
         payee=record.payee,
