@@ -10,6 +10,7 @@
 A peer may have all of these at once. Whatever publishes, everybody else finds sources (players) or producers (memberships).
 """
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -69,7 +70,7 @@ class Producer:
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
-class Session:
+class Session(ABC):
     """What one exchange or conversation with a peer has made."""
 
     id: SessionId
@@ -81,14 +82,14 @@ class Session:
     closed: bool = False
 
     @property
+    @abstractmethod
     def transports(self) -> tuple[TransportId, ...]:
         """Lists its transports."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def connected(self) -> bool:
         """Says whether media flows."""
-        raise NotImplementedError
 
     @property
     def sources(self) -> "list[Source]":
