@@ -41,8 +41,10 @@ impl Arena {
 }
 
 impl Sink for Arena {
-    fn expect(&mut self, to: TransportKey) {
-        medianode_sfu::prefetch(&self.keys[to.0 as usize]);
+    fn expect(&mut self, to: &[TransportKey]) {
+        let keys = || to.iter().filter_map(|key| self.keys.get(key.0 as usize));
+        keys().for_each(medianode_sfu::prefetch);
+        keys().for_each(TxSrtp::prefetch_rtp);
     }
 
     #[inline]

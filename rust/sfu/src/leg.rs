@@ -39,9 +39,10 @@ pub(crate) struct OwnSsrc {
     pub(crate) repair: bool,
 }
 
-/// When periodic work of a leg is due, microseconds.
+/// When work of a leg is due, microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Schedule {
+    /// What the running service has found to be the next.
     pub(crate) next: Option<u64>,
     pub(crate) receiver_report: u64,
     pub(crate) sender_report: u64,
@@ -91,6 +92,16 @@ pub(crate) struct Leg {
 impl Leg {
     pub(crate) fn rtt_us(&self) -> u64 {
         self.rtt_us.unwrap_or(DEFAULT_RTT_US)
+    }
+
+    /// When the first of what comes again and again is due, reports and the division of the bitrate; none while there is nothing.
+    pub(crate) fn periodic_at(&self) -> Option<u64> {
+        let reception = (!self.producers.is_empty()).then_some(self.schedule.receiver_report);
+        let sending = self.ready && !self.consumers.is_empty();
+        let reports = reception
+            .into_iter()
+            .chain(sending.then_some(self.schedule.sender_report));
+        reports.min().map(|at| at.min(self.schedule.allocation))
     }
 
     /// Smoothed as in RFC 6298.

@@ -30,7 +30,6 @@ pub trait Sink {
     /// Returns the bytes handed to the network, or 0 when the packet was dropped (queue full, no keys yet).
     fn send(&mut self, to: TransportKey, packet: Outgoing<'_>) -> usize;
 
-    /// Packets for this transport follow soon: a sink may read what it will need for them, so that it waits for memory once for
-    /// several transports.
-    fn expect(&mut self, _to: TransportKey) {}
+    /// Packets for these transports follow: a sink may ask for what it will need for them, so that it waits for memory once for all.
+    fn expect(&mut self, _to: &[TransportKey]) {}
 }

@@ -204,9 +204,13 @@ impl WebRtcTransport {
         self.ice.prefetch_tuples();
         self.secure.prefetch_opening();
     }
-    /// What sealing needs.
-    pub fn prefetch_keys(&self) {
-        self.secure.prefetch_keys();
+    /// What the transport itself needs to send media, before [`WebRtcTransport::prefetch_sealing`].
+    pub fn prefetch_sending(&self) {
+        self.secure.prefetch_sending();
+    }
+    /// What sealing needs beyond that.
+    pub fn prefetch_sealing(&self) {
+        self.secure.prefetch_sealing();
     }
     /// Says goodbye; poll what is left to send, then drop.
     pub fn close(&mut self, now: Instant) {

@@ -235,10 +235,10 @@ pub struct Outbox<'a> {
 }
 
 impl Sink for Outbox<'_> {
-    fn expect(&mut self, to: TransportKey) {
-        if let Some(peer) = self.peers.get(to.0 as usize) {
-            peer.prefetch_sending();
-        }
+    fn expect(&mut self, to: &[TransportKey]) {
+        let peers = || to.iter().filter_map(|key| self.peers.get(key.0 as usize));
+        peers().for_each(|peer| peer.prefetch_sending());
+        peers().for_each(|peer| peer.transport.prefetch_sealing());
     }
 
     fn send(&mut self, to: TransportKey, packet: Outgoing<'_>) -> usize {

@@ -1,7 +1,5 @@
 //! What transports and routers want done: their events and what they have to send. Owns the order within a turn.
 
-use std::time::Instant;
-
 use medianode_sfu::RouterEvent;
 use medianode_webrtc::params::Protocol;
 use medianode_webrtc::secure::SecureClose;
@@ -91,12 +89,10 @@ impl Worker {
         }
         let deadline = router.poll_timeout();
         self.tell_router_events(slot);
-        self.rearm(room_timer(slot), deadline);
-    }
-
-    fn rearm(&mut self, token: u32, deadline: Option<Instant>) {
-        if let Some(deadline) = deadline {
-            self.wheel.arm_earlier(token, deadline);
+        // What a flush has done need not wake us.
+        match deadline {
+            Some(deadline) => self.wheel.arm(room_timer(slot), deadline),
+            None => self.wheel.disarm(room_timer(slot)),
         }
     }
 
@@ -170,7 +166,9 @@ impl Worker {
             .tables
             .peer(slot)
             .and_then(|peer| peer.transport.poll_timeout());
-        self.rearm(peer_timer(slot), deadline);
+        if let Some(deadline) = deadline {
+            self.wheel.arm_earlier(peer_timer(slot), deadline);
+        }
     }
 
     /// Sends what a transport has to send by itself.

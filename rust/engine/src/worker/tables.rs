@@ -81,12 +81,12 @@ impl Peer {
         self.transport.prefetch_receiving();
     }
 
-    /// What sending needs.
+    /// What sending needs, before [`WebRtcTransport::prefetch_sealing`].
     pub fn prefetch_sending(&self) {
         prefetch(&self.path);
         prefetch(&self.runs);
         prefetch(&self.traffic);
-        self.transport.prefetch_keys();
+        self.transport.prefetch_sending();
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Router;
 use super::ingest::ACTIVE_US;
 use super::prefetch::AHEAD;
+use crate::TransportKey;
 use crate::consumer::Egress;
 use crate::params::MediaKind;
 use crate::prefetch::prefetch;
@@ -29,14 +30,18 @@ impl Router {
         self.dirty_legs.take(&mut legs);
         for some in legs.chunks(AHEAD) {
             self.prefetch_legs(some);
-            for leg in some {
-                sink.expect(self.legs[*leg].key);
+            let mut keys = [TransportKey(0); AHEAD];
+            for (key, leg) in keys.iter_mut().zip(some) {
+                *key = self.legs[*leg].key;
             }
+            sink.expect(&keys[..some.len()]);
             for leg in some {
+                self.serve_at_hand(now_us, *leg);
                 self.flush_leg(now_us, *leg, sink);
             }
         }
         self.flushed = legs;
+        self.wake_later();
         let mut producers = std::mem::take(&mut self.dirty_producers);
         for producer in producers.drain(..) {
             self.producers[producer].pending.clear();

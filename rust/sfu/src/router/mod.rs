@@ -6,6 +6,7 @@
 
 mod allocation;
 mod consumers;
+mod deadlines;
 mod fanout;
 mod ingest;
 mod places;
@@ -17,13 +18,13 @@ mod service;
 mod stats;
 mod transports;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use ahash::RandomState;
 use slab::Slab;
 
+use self::deadlines::Deadlines;
 use self::places::Places;
 use crate::consumer::Consumer;
 use crate::feedback::Feedback;
@@ -104,9 +105,9 @@ pub struct Router {
     pub(crate) outbox: VecDeque<(TransportKey, Vec<Feedback>)>,
     pub(crate) events: VecDeque<RouterEvent>,
     pub(crate) discarded: BTreeMap<&'static str, u64>,
-    /// Every leg's schedule, earliest first. What a leg's schedule no longer says is out of date and skipped.
-    pub(crate) deadlines: BinaryHeap<Reverse<(u64, usize)>>,
-    /// Never later than the first leg's schedule.
+    /// When each leg wants to be served.
+    pub(crate) deadlines: Deadlines,
+    /// Never later than the first of them.
     pub(crate) wake: Option<u64>,
 }
 
@@ -158,7 +159,7 @@ impl Router {
             outbox: VecDeque::new(),
             events: VecDeque::new(),
             discarded: BTreeMap::new(),
-            deadlines: BinaryHeap::new(),
+            deadlines: Deadlines::default(),
             wake: None,
         }
     }
@@ -197,12 +198,8 @@ impl Router {
     }
 
     pub(crate) fn wake_leg(&mut self, index: usize, at_us: u64) {
-        if let Some(leg) = self.legs.get_mut(index) {
-            let before = leg.schedule.next;
-            leg.schedule.at(at_us);
-            if leg.schedule.next != before {
-                self.deadlines.push(Reverse((at_us, index)));
-            }
+        if self.legs.contains(index) {
+            self.deadlines.arm_earlier(index, at_us);
             self.wake = Some(self.wake.map_or(at_us, |wake| wake.min(at_us)));
         }
     }

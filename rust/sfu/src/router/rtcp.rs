@@ -136,11 +136,9 @@ impl Router {
     fn budget_changed(&mut self, now_us: u64, leg: usize, before: Option<u64>) {
         let after = self.legs[leg].budget();
         let fell = after.is_some_and(|after| before.is_none_or(|before| after < before));
-        let schedule = &mut self.legs[leg].schedule;
         if fell {
-            schedule.allocation = now_us;
+            self.legs[leg].schedule.allocation = now_us;
+            self.wake_leg(leg, now_us);
         }
-        let at = schedule.allocation.max(now_us);
-        self.wake_leg(leg, at);
     }
 }

@@ -66,6 +66,7 @@ impl Router {
         self.leg_ids.remove(&id);
         self.legs.remove(index);
         self.dirty_legs.remove(index);
+        self.deadlines.disarm(index);
     }
 
     /// Media may be sent to this transport from now on (keys exist), or no longer.

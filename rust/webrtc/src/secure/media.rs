@@ -30,9 +30,16 @@ impl SecureTransport {
         }
     }
 
-    /// What [`SecureTransport::protect_rtp`] needs.
-    pub fn prefetch_keys(&self) {
+    /// What [`SecureTransport::protect_rtp`] needs here.
+    pub fn prefetch_sending(&self) {
         prefetch(&self.tx);
+    }
+
+    /// What it needs beyond that.
+    pub fn prefetch_sealing(&self) {
+        if let Some(tx) = &self.tx {
+            tx.prefetch_rtp();
+        }
     }
 
     /// Encodes and seals one RTCP compound; the datagram's length in `out` (at least 1500 bytes).

@@ -1,28 +1,23 @@
 //! AEAD_AES_128_GCM and AEAD_AES_256_GCM (RFC 7714). Owns nonces and associated data; refuses to know streams.
 
-use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-
+use super::aead::{AesGcm, Nonce};
 use super::kdf::SessionKeys;
 use super::srtcp::{self, HEADER_LEN, INDEX_LEN, Trailer};
 use crate::params::SrtpProfile;
 
-pub const TAG_LEN: usize = 16;
+pub use super::aead::TAG_LEN;
 
 /// One session key with its schedule.
 pub struct Gcm {
-    key: LessSafeKey,
+    key: AesGcm,
     /// As the low 96 bits of a number.
     salt: u128,
 }
 
 impl Gcm {
     pub fn new(profile: SrtpProfile, keys: &SessionKeys) -> Option<Self> {
-        let algorithm = match profile {
-            SrtpProfile::AeadAes128Gcm => &AES_128_GCM,
-            SrtpProfile::AeadAes256Gcm => &AES_256_GCM,
-            SrtpProfile::AesCm128HmacSha1_80 => return None,
-        };
-        let key = LessSafeKey::new(UnboundKey::new(algorithm, keys.key()).ok()?);
+        let key = keys.key();
+        let key = AesGcm::new(key).filter(|_| key.len() == profile.key_len())?;
         let salt: &[u8; 12] = keys.salt().try_into().ok()?;
         let number = |salt: u128, byte: &u8| salt << 8 | u128::from(*byte);
         let salt = salt.iter().fold(0, number);
@@ -40,11 +35,8 @@ impl Gcm {
         let (header, rest) = buffer.split_at_mut_checked(header_len)?;
         let (payload, room) = rest.split_at_mut_checked(len.checked_sub(header_len)?)?;
         let nonce = self.rtp_nonce(super::rtp_ssrc(header), index);
-        let tag = self
-            .key
-            .seal_in_place_separate_tag(nonce, Aad::from(header), payload)
-            .ok()?;
-        room.get_mut(..TAG_LEN)?.copy_from_slice(tag.as_ref());
+        let tag = self.key.seal(&nonce, header, payload)?;
+        room.get_mut(..TAG_LEN)?.copy_from_slice(&tag);
         Some(len + TAG_LEN)
     }
 
@@ -52,10 +44,8 @@ impl Gcm {
     pub fn open_rtp(&self, packet: &mut [u8], header_len: usize, index: u64) -> Option<usize> {
         let (header, sealed) = packet.split_at_mut_checked(header_len)?;
         let nonce = self.rtp_nonce(super::rtp_ssrc(header), index);
-        let payload = self
-            .key
-            .open_in_place(nonce, Aad::from(header), sealed)
-            .ok()?;
+        let (payload, tag) = sealed.split_last_chunk_mut()?;
+        self.key.open(&nonce, header, payload, tag)?;
         Some(header_len + payload.len())
     }
 
@@ -63,13 +53,10 @@ impl Gcm {
     pub fn seal_rtcp(&self, buffer: &mut [u8], len: usize, index: u32) -> Option<usize> {
         let nonce = self.rtcp_nonce(srtcp::ssrc(buffer)?, index);
         let word = srtcp::index_word(index);
-        let aad = Aad::from(rtcp_aad(buffer, word)?);
+        let aad = rtcp_aad(buffer, word)?;
         let (plain, room) = buffer.split_at_mut_checked(len)?;
-        let tag = self
-            .key
-            .seal_in_place_separate_tag(nonce, aad, plain.get_mut(HEADER_LEN..)?)
-            .ok()?;
-        room.get_mut(..TAG_LEN)?.copy_from_slice(tag.as_ref());
+        let tag = self.key.seal(&nonce, &aad, plain.get_mut(HEADER_LEN..)?)?;
+        room.get_mut(..TAG_LEN)?.copy_from_slice(&tag);
         room.get_mut(TAG_LEN..TAG_LEN + INDEX_LEN)?
             .copy_from_slice(&word);
         Some(len + TAG_LEN + INDEX_LEN)
@@ -78,9 +65,10 @@ impl Gcm {
     /// `None`: the tag is wrong.
     pub fn open_rtcp(&self, packet: &mut [u8], trailer: &Trailer) -> Option<usize> {
         let nonce = self.rtcp_nonce(trailer.ssrc, trailer.index);
-        let aad = Aad::from(rtcp_aad(packet, srtcp::index_word(trailer.index))?);
+        let aad = rtcp_aad(packet, srtcp::index_word(trailer.index))?;
         let sealed = packet.get_mut(HEADER_LEN..trailer.len + TAG_LEN)?;
-        self.key.open_in_place(nonce, aad, sealed).ok()?;
+        let (text, tag) = sealed.split_last_chunk_mut()?;
+        self.key.open(&nonce, &aad, text, tag)?;
         Some(trailer.len)
     }
 
@@ -98,7 +86,13 @@ impl Gcm {
         let bytes = (value ^ self.salt).to_be_bytes();
         let mut nonce = [0; 12];
         nonce.copy_from_slice(&bytes[4..]);
-        Nonce::assume_unique_for_key(nonce)
+        nonce
+    }
+
+    /// Sealing or opening follows soon.
+    #[inline]
+    pub fn prefetch(&self) {
+        self.key.prefetch();
     }
 }
 

@@ -1,6 +1,7 @@
 //! SRTP and SRTCP of one transport (RFC 3711, RFC 7714): seals and opens packets in place, guesses rollover counters, refuses replays.
 //! Refuses to know who the peer is, what a packet carries, and where keys come from beyond the DTLS exporter's block.
 
+mod aead;
 mod cm;
 mod ctr;
 mod gcm;
@@ -125,6 +126,12 @@ impl TxSrtp {
         Some(sealed)
     }
 
+    /// What [`TxSrtp::protect_rtp`] needs beyond this.
+    #[inline]
+    pub fn prefetch_rtp(&self) {
+        self.rtp.prefetch();
+    }
+
     /// Continues SRTCP at `index`, for a key that has been in use.
     pub fn set_rtcp_index(&mut self, index: u32) {
         self.rtcp_index = index;
@@ -240,6 +247,7 @@ impl RxSrtp {
 
     /// What [`RxSrtp::unprotect_rtcp`] needs beyond this, for a peer that reports under one SSRC.
     pub fn prefetch_rtcp(&self) {
+        self.rtcp.prefetch();
         if let Some(window) = self.rtcp_streams.values().next() {
             prefetch(window);
         }
@@ -282,6 +290,14 @@ impl Cipher {
                 Gcm::new(profile, keys).map(Self::Gcm)
             }
             SrtpProfile::AesCm128HmacSha1_80 => Cm::new(keys).map(|cm| Self::Cm(Box::new(cm))),
+        }
+    }
+
+    /// The key that browsers choose is asked for; a rare one is waited for.
+    #[inline]
+    fn prefetch(&self) {
+        if let Self::Gcm(gcm) = self {
+            gcm.prefetch();
         }
     }
 
