@@ -162,9 +162,12 @@ class _Server(uvicorn.Server):
         self._ending.set()
 
     async def main_loop(self) -> None:
-        while not await self.on_tick(0):  # sets the date of the answers
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), DATE_EVERY_S)
+        ending = asyncio.ensure_future(self._ending.wait())
+        try:
+            while not await self.on_tick(0):  # sets the date of the answers
+                await asyncio.wait([ending], timeout=DATE_EVERY_S)
+        finally:
+            ending.cancel()
 
 
 @dataclass

@@ -28,7 +28,7 @@ from medianode.sfu.interface import Snapshot
 
 BATCH = 1024
 REPLY_TIMEOUT_S = 5.0
-LOG_PERIOD_S = 0.5
+LOG_PERIOD_S = 2.0
 
 _EVENTS = wire.tags(Event)
 
@@ -58,7 +58,7 @@ class NativeSfu:
         self._engine = _call(lambda: _core.Engine(json.dumps(config)))
         self._fd = self._engine.event_fd()
         self._loop.add_reader(self._fd, self._drain)
-        self._log_timer = self._loop.call_later(LOG_PERIOD_S, self._drain_logs)
+        self._log_timer = self._loop.call_later(LOG_PERIOD_S, self._drain_logs_again)
 
     def submit(self, command: Command) -> asyncio.Future[Reply]:
         """Queues a command; see ``Sfu.submit``."""
@@ -98,9 +98,8 @@ class NativeSfu:
         try:
             await self._loop.run_in_executor(None, self._engine.close)
         finally:
-            self._drain()
             self._log_timer.cancel()
-            self._drain_logs()
+            self._drain()
             for future in self._pending.values():
                 if not future.done():
                     future.set_exception(WrongState("the core was closed"))
@@ -121,13 +120,16 @@ class NativeSfu:
                 self._take(item)
             if len(batch) < BATCH:
                 break
+        self._drain_logs()
 
     def _drain_logs(self) -> None:
-        """Hands on what the core logged; it does not wake us for that."""
+        """Hands on what the core logged. It does not wake us for that: what it logs beside an event comes with it."""
         for line in json.loads(self._engine.poll_logs()):
             _log_line(line)
-        if not self._closed:
-            self._log_timer = self._loop.call_later(LOG_PERIOD_S, self._drain_logs)
+
+    def _drain_logs_again(self) -> None:
+        self._drain_logs()
+        self._log_timer = self._loop.call_later(LOG_PERIOD_S, self._drain_logs_again)
 
     def _take(self, item: dict[str, Any]) -> None:
         if item["type"] == "reply":

@@ -208,7 +208,7 @@ fn paced(request: &Request, receivers: &Receivers) -> io::Result<(f64, f64)> {
     let interval = Duration::from_secs_f64(request.interval_ms / 1e3);
     let mut runs = Runs::new(request);
     let mut arena = vec![0u8; request.datagram * 50];
-    let (mut sealing, mut sending, mut packets) = (0, 0, 0usize);
+    let (mut sealing, mut sending, mut packets, mut rounds) = (0, 0, 0usize, 0);
     for burst in 0..BURSTS {
         let next = Instant::now() + interval;
         for (number, key) in keys.iter().enumerate() {
@@ -232,14 +232,24 @@ fn paced(request: &Request, receivers: &Receivers) -> io::Result<(f64, f64)> {
                 sealing += sealed - start;
                 sending += sent - sealed;
                 packets += segments;
+                rounds += 1;
             }
         }
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
+    let clock = rounds as f64 * clock_ns();
     Ok((
-        sealing as f64 / packets as f64,
-        sending as f64 / packets as f64,
+        (sealing as f64 - clock) / packets as f64,
+        (sending as f64 - clock) / packets as f64,
     ))
+}
+
+/// What reading the thread's clock adds to an interval between two readings.
+fn clock_ns() -> f64 {
+    const READINGS: u32 = 10_000;
+    let start = net::thread_cpu_ns();
+    let end = (0..READINGS).fold(start, |_, _| net::thread_cpu_ns());
+    (end - start) as f64 / f64::from(READINGS)
 }
 
 fn drain(sockets: &[UdpSocket], stop: &AtomicBool, core: Option<usize>) {

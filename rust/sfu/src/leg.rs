@@ -7,12 +7,16 @@ use ahash::RandomState;
 use crate::bwe::Estimator;
 use crate::extension;
 use crate::feedback::Feedback;
+use crate::prefetch::prefetch;
 use crate::report::PeerClock;
 use crate::twcc::Recorder;
 use crate::{TransportId, TransportKey};
 
 /// Assumed until a report tells.
 pub(crate) const DEFAULT_RTT_US: u64 = 100_000;
+
+/// SSRCs of a leg that are asked for all at once.
+const FEW_SSRCS: usize = 16;
 
 /// Closed streams of one transport that are remembered; then it has to connect anew.
 pub(crate) const MAX_RETIRED: usize = 1 << 16;
@@ -37,6 +41,38 @@ impl Binding {
 pub(crate) struct OwnSsrc {
     pub(crate) consumer: usize,
     pub(crate) repair: bool,
+}
+
+/// All SSRCs of a leg's consumers, in order and side by side: what a report names can be asked for before it is read.
+#[derive(Debug, Default)]
+pub(crate) struct OwnSsrcs(Vec<(u32, OwnSsrc)>);
+
+impl OwnSsrcs {
+    pub(crate) fn get(&self, ssrc: u32) -> Option<OwnSsrc> {
+        let at = self.place(ssrc).ok()?;
+        self.0.get(at).map(|(_, own)| *own)
+    }
+
+    pub(crate) fn insert(&mut self, ssrc: u32, own: OwnSsrc) {
+        match self.place(ssrc) {
+            Ok(at) => self.0[at].1 = own,
+            Err(at) => self.0.insert(at, (ssrc, own)),
+        }
+    }
+
+    pub(crate) fn remove_consumer(&mut self, consumer: usize) {
+        self.0.retain(|(_, own)| own.consumer != consumer);
+    }
+
+    pub(crate) fn prefetch(&self) {
+        if self.0.len() <= FEW_SSRCS {
+            prefetch(self.0.as_slice());
+        }
+    }
+
+    fn place(&self, ssrc: u32) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc)
+    }
 }
 
 /// When work of a leg is due, microseconds.
@@ -64,7 +100,7 @@ pub(crate) struct Leg {
     /// Audio first: it leaves first and is never held back.
     pub(crate) consumers: Vec<usize>,
     pub(crate) incoming: HashMap<u32, Binding, RandomState>,
-    pub(crate) outgoing: HashMap<u32, OwnSsrc, RandomState>,
+    pub(crate) outgoing: OwnSsrcs,
     /// SSRCs of closed consumers and the next SRTP index of each: whoever gets such an SSRC again goes on there, because an index
     /// must never be used twice under one key (RFC 3711 section 9.1).
     pub(crate) retired: HashMap<u32, u64, RandomState>,

@@ -13,6 +13,7 @@ use medianode_webrtc::params::{Protocol, TransportTuple};
 use medianode_webrtc::{Received, rtcp};
 
 use super::send::TcpPeer;
+use super::tables::Peer;
 use super::token::Token;
 use super::{Blame, Worker};
 use crate::clock;
@@ -115,13 +116,18 @@ impl Worker {
                 .flatten()
                 .filter_map(|slot| tables.peer(*slot))
         };
+        let router = |peer: &Peer| tables.rooms.get(peer.room as usize)?.router.as_ref();
         for peer in peers() {
             peer.prefetch_receiving();
         }
         for peer in peers() {
             peer.transport.prefetch_opening();
-            let room = tables.rooms.get(peer.room as usize);
-            if let Some(router) = room.and_then(|room| room.router.as_ref()) {
+            if let Some(router) = router(peer) {
+                router.prefetch_reporter(peer.id);
+            }
+        }
+        for peer in peers() {
+            if let Some(router) = router(peer) {
                 router.prefetch_feedback(peer.id);
             }
         }

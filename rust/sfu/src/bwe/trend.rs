@@ -5,6 +5,8 @@
 const BURST_US: i64 = 5_000;
 /// Groups in the line fit.
 const WINDOW: usize = 20;
+/// Divides [`WINDOW`].
+const LANES: usize = 4;
 const SMOOTHING: f64 = 0.9;
 const GAIN: f64 = 4.0;
 const THRESHOLD_UP: f64 = 0.0087;
@@ -35,8 +37,10 @@ struct Group {
 pub(crate) struct TrendDetector {
     group: Option<Group>,
     before: Option<Group>,
-    /// (arrival ms since the first, smoothed delay ms)
-    points: [(f64, f64); WINDOW],
+    /// Arrival ms since the first.
+    arrivals: [f64; WINDOW],
+    /// Smoothed, ms.
+    delays: [f64; WINDOW],
     count: usize,
     accumulated: f64,
     smoothed: f64,
@@ -54,7 +58,8 @@ impl Default for TrendDetector {
         Self {
             group: None,
             before: None,
-            points: [(0.0, 0.0); WINDOW],
+            arrivals: [0.0; WINDOW],
+            delays: [0.0; WINDOW],
             count: 0,
             accumulated: 0.0,
             smoothed: 0.0,
@@ -124,7 +129,8 @@ impl TrendDetector {
         self.accumulated += arrival_ms - sent_ms;
         self.smoothed = SMOOTHING * self.smoothed + (1.0 - SMOOTHING) * self.accumulated;
         let at = (arrived - first) as f64 / 1000.0;
-        self.points[self.count % WINDOW] = (at, self.smoothed);
+        self.arrivals[self.count % WINDOW] = at;
+        self.delays[self.count % WINDOW] = self.smoothed;
         self.count += 1;
         if self.count < WINDOW {
             return;
@@ -136,16 +142,10 @@ impl TrendDetector {
 
     fn slope(&self) -> f64 {
         let n = WINDOW as f64;
-        let (sum_x, sum_y) = self
-            .points
-            .iter()
-            .fold((0.0, 0.0), |(x, y), p| (x + p.0, y + p.1));
-        let (mean_x, mean_y) = (sum_x / n, sum_y / n);
-        let (mut above, mut below) = (0.0, 0.0);
-        for (x, y) in &self.points {
-            above += (x - mean_x) * (y - mean_y);
-            below += (x - mean_x) * (x - mean_x);
-        }
+        let (x, y) = (&self.arrivals, &self.delays);
+        let (mean_x, mean_y) = (sum(|at| x[at]) / n, sum(|at| y[at]) / n);
+        let above = sum(|at| (x[at] - mean_x) * (y[at] - mean_y));
+        let below = sum(|at| (x[at] - mean_x) * (x[at] - mean_x));
         if below > 0.0 { above / below } else { 0.0 }
     }
 
@@ -192,6 +192,18 @@ impl TrendDetector {
         self.threshold += k * (distance - self.threshold) * elapsed;
         self.threshold = self.threshold.clamp(THRESHOLD_RANGE.0, THRESHOLD_RANGE.1);
     }
+}
+
+/// Over the window, in lanes that the core adds side by side.
+#[inline]
+fn sum(term: impl Fn(usize) -> f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for first in (0..WINDOW).step_by(LANES) {
+        for (lane, sum) in lanes.iter_mut().enumerate() {
+            *sum += term(first + lane);
+        }
+    }
+    lanes.iter().sum()
 }
 
 #[cfg(test)]

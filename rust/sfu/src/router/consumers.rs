@@ -42,9 +42,9 @@ impl Router {
         let random = &mut self.random;
         let mut consumer = Consumer::new(id, leg_index, kind, rtp, || random.next())?;
         consumer.paused = paused;
-        let taken = |ssrc: &u32| leg.outgoing.contains_key(ssrc);
-        if taken(&consumer.ssrc)
-            || consumer.rtx_ssrc.as_ref().is_some_and(taken)
+        let taken = |ssrc: u32| leg.outgoing.get(ssrc).is_some();
+        if taken(consumer.ssrc)
+            || consumer.rtx_ssrc.is_some_and(taken)
             || consumer.rtx_ssrc == Some(consumer.ssrc)
         {
             return Err(Error::Exists("ssrc"));
@@ -187,7 +187,7 @@ impl Router {
         let leg = &mut self.legs[consumer.leg];
         leg.retired.extend(consumer.next_indices());
         leg.consumers.retain(|other| *other != index);
-        leg.outgoing.retain(|_, own| own.consumer != index);
+        leg.outgoing.remove_consumer(index);
         let ssrcs = std::iter::once(consumer.ssrc)
             .chain(consumer.rtx_ssrc)
             .collect();

@@ -32,17 +32,24 @@ impl Router {
         }
     }
 
-    /// A peer's RTCP follows soon.
+    /// A peer's RTCP follows: its leg, before [`Router::prefetch_feedback`].
+    pub fn prefetch_reporter(&self, from: TransportId) {
+        if let Some(leg) = self.leg_ids.get(&from).and_then(|at| self.legs.get(*at)) {
+            prefetch(leg);
+        }
+    }
+
+    /// What a peer's RTCP needs beyond its leg.
     pub fn prefetch_feedback(&self, from: TransportId) {
-        let index = self.leg_ids.get(&from).copied();
-        let Some((index, leg)) = index.and_then(|index| Some((index, self.legs.get(index)?)))
-        else {
+        let Some(index) = self.leg_ids.get(&from).copied() else {
             return;
         };
-        prefetch(leg);
-        leg.estimator.prefetch_reported();
-        for consumer in self.first_consumers(index) {
-            prefetch(&consumer.counters);
+        if let Some(leg) = self.legs.get(index) {
+            leg.outgoing.prefetch();
+            leg.estimator.prefetch_reported();
+            for consumer in self.first_consumers(index) {
+                prefetch(&consumer.counters);
+            }
         }
     }
 

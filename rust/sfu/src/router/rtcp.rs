@@ -86,7 +86,7 @@ impl Router {
             let Some(OwnSsrc {
                 consumer,
                 repair: false,
-            }) = leg.outgoing.get(&block.ssrc).copied()
+            }) = leg.outgoing.get(block.ssrc)
             else {
                 continue;
             };
@@ -109,7 +109,7 @@ impl Router {
         let Some(OwnSsrc {
             consumer,
             repair: false,
-        }) = leg.outgoing.get(&ssrc).copied()
+        }) = leg.outgoing.get(ssrc)
         else {
             return;
         };
@@ -118,7 +118,7 @@ impl Router {
     }
 
     fn picture_lost(&mut self, now_us: u64, leg: usize, ssrc: u32, full_intra: bool) {
-        let Some(own) = self.legs[leg].outgoing.get(&ssrc).copied() else {
+        let Some(own) = self.legs[leg].outgoing.get(ssrc) else {
             return;
         };
         let consumer = &mut self.consumers[own.consumer];

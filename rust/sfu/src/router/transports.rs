@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Router;
 use crate::extension;
-use crate::leg::{Leg, Schedule};
+use crate::leg::{Leg, OwnSsrcs, Schedule};
 use crate::report::PeerClock;
 use crate::{Error, TransportId, TransportKey};
 
@@ -29,7 +29,7 @@ impl Router {
             producers: Vec::new(),
             consumers: Vec::new(),
             incoming: HashMap::with_hasher(self.hasher.clone()),
-            outgoing: HashMap::with_hasher(self.hasher.clone()),
+            outgoing: OwnSsrcs::default(),
             retired: HashMap::with_hasher(self.hasher.clone()),
             extensions: extension::Ids::default(),
             estimator: Default::default(),

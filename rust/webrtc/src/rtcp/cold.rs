@@ -1,4 +1,4 @@
-//! Reports, PLI, FIR and the writing of SDES through `rtc-rtcp`, the only file that names it. Owns the translation; refuses to walk compounds.
+//! PLI, FIR and the writing of reports and SDES through `rtc-rtcp`, the only file that names it. Owns the translation; refuses to walk compounds.
 
 use bytes::Bytes;
 use medianode_sfu::feedback::{Feedback, ReportBlock};
@@ -23,24 +23,6 @@ impl RtcpCodec for RtcRtcp {
             return Err(RtcpFault::Malformed);
         };
         match (kind, first & 0x1f) {
-            (packet_type::SENDER_REPORT, _) => {
-                let report: SenderReport = unmarshal(packet)?;
-                into.push(Feedback::SenderReport {
-                    ssrc: report.ssrc,
-                    ntp: report.ntp_time,
-                    rtp: report.rtp_time,
-                    packets: report.packet_count,
-                    octets: report.octet_count,
-                    reports: report.reports.iter().map(block_from).collect(),
-                });
-            }
-            (packet_type::RECEIVER_REPORT, _) => {
-                let report: ReceiverReport = unmarshal(packet)?;
-                into.push(Feedback::ReceiverReport {
-                    sender_ssrc: report.ssrc,
-                    reports: report.reports.iter().map(block_from).collect(),
-                });
-            }
             (packet_type::PAYLOAD_FEEDBACK, format::PLI) => {
                 let pli: PictureLossIndication = unmarshal(packet)?;
                 into.push(Feedback::Pli {
@@ -150,19 +132,6 @@ fn unmarshal<T: Unmarshal>(mut packet: &[u8]) -> Result<T, RtcpFault> {
 fn marshal(packet: &impl Marshal, out: &mut [u8]) -> Option<usize> {
     let room = out.get_mut(..packet.marshal_size())?;
     packet.marshal_to(room).ok()
-}
-
-fn block_from(block: &ReceptionReport) -> ReportBlock {
-    ReportBlock {
-        ssrc: block.ssrc,
-        fraction_lost: block.fraction_lost,
-        // The crate reads the 24 bits as unsigned; RFC 3550 section 6.4.1 has them signed.
-        cumulative_lost: (block.total_lost << 8) as i32 >> 8,
-        highest_seq: block.last_sequence_number,
-        jitter: block.jitter,
-        last_sender_report: block.last_sender_report,
-        delay_since_last: block.delay,
-    }
 }
 
 fn blocks_to(blocks: &[ReportBlock]) -> Option<Vec<ReceptionReport>> {

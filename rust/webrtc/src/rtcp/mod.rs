@@ -1,6 +1,6 @@
 //! RTCP on the wire: reads compounds into [`Feedback`] and writes them back. Refuses to know what a report leads to.
 //!
-//! NACK, transport-wide feedback, REMB, BYE and the reading of SDES have paths of our own; the rest goes through [`RtcpCodec`].
+//! NACK, transport-wide feedback, REMB, BYE and the reading of reports and SDES have paths of our own; the rest goes through [`RtcpCodec`].
 
 mod cold;
 mod read;
@@ -58,7 +58,7 @@ pub struct RtcpError {
     pub fault: RtcpFault,
 }
 
-/// Encodes and decodes the cold packet types: reports, PLI and FIR; SDES is encoded only.
+/// Encodes and decodes the cold packet types: PLI and FIR; reports and SDES are encoded only.
 trait RtcpCodec {
     /// Appends what `packet` says: one whole RTCP packet without padding, its length field already checked.
     fn decode(&self, packet: &[u8], into: &mut Vec<Feedback>) -> Result<(), RtcpFault>;

@@ -1,13 +1,17 @@
 //! Walks a compound (RFC 3550 section 6.1, also reduced-size by RFC 5506) and reads the hot types. Bounded: what one datagram may
 //! expand to is a constant.
 
-use medianode_sfu::feedback::{Arrival, Feedback, TransportCc};
+use medianode_sfu::feedback::{Arrival, Feedback, ReportBlock, TransportCc};
 
 use super::cold::RtcRtcp;
 use super::{
     FEEDBACK_HEADER_LEN, HEADER_LEN, RtcpCodec, RtcpError, RtcpFault, format, packet_type,
 };
 
+/// Common header, SSRC and sender info; common header and SSRC; one block (RFC 3550 sections 6.4.1 and 6.4.2).
+const SENDER_REPORT_LEN: usize = 28;
+const RECEIVER_REPORT_LEN: usize = 8;
+const REPORT_BLOCK_LEN: usize = 24;
 /// Packets of one compound.
 const MAX_PACKETS: usize = 256;
 /// Sequence numbers that the NACKs of one compound may ask for.
@@ -60,6 +64,8 @@ impl Reader {
         }
         let bare = without_padding(packet)?;
         match (*kind, first & 0x1f) {
+            (packet_type::SENDER_REPORT, blocks) => self.sender_report(bare, blocks)?,
+            (packet_type::RECEIVER_REPORT, blocks) => self.receiver_report(bare, blocks)?,
             (packet_type::TRANSPORT_FEEDBACK, format::NACK) => self.nack(bare)?,
             (packet_type::TRANSPORT_FEEDBACK, format::TRANSPORT_CC) => self.transport_cc(bare)?,
             (packet_type::PAYLOAD_FEEDBACK, format::APPLICATION) => self.application(bare)?,
@@ -69,6 +75,37 @@ impl Reader {
             _ => RtcRtcp.decode(&never_padded(bare)?, &mut self.read)?,
         }
         Ok(len)
+    }
+
+    /// RFC 3550 section 6.4.1; profile-specific extensions are skipped.
+    fn sender_report(&mut self, packet: &[u8], blocks: u8) -> Result<(), RtcpFault> {
+        let (head, body) = packet
+            .split_first_chunk::<SENDER_REPORT_LEN>()
+            .ok_or(RtcpFault::Malformed)?;
+        let words = head.as_chunks::<4>().0;
+        let word = |at: usize| u32::from_be_bytes(words[at]);
+        self.read.push(Feedback::SenderReport {
+            ssrc: word(1),
+            ntp: u64::from(word(2)) << 32 | u64::from(word(3)),
+            rtp: word(4),
+            packets: word(5),
+            octets: word(6),
+            reports: report_blocks(body, blocks)?,
+        });
+        Ok(())
+    }
+
+    /// RFC 3550 section 6.4.2.
+    fn receiver_report(&mut self, packet: &[u8], blocks: u8) -> Result<(), RtcpFault> {
+        let (head, body) = packet
+            .split_first_chunk::<RECEIVER_REPORT_LEN>()
+            .ok_or(RtcpFault::Malformed)?;
+        let [_, _, _, _, ssrc @ ..] = *head;
+        self.read.push(Feedback::ReceiverReport {
+            sender_ssrc: u32::from_be_bytes(ssrc),
+            reports: report_blocks(body, blocks)?,
+        });
+        Ok(())
     }
 
     /// RFC 4585 section 6.2.1. What is beyond the bound is left out: a peer that still misses it asks again.
@@ -185,6 +222,30 @@ impl Reader {
             ssrcs,
         });
         Ok(())
+    }
+}
+
+/// RFC 3550 section 6.4.1.
+fn report_blocks(body: &[u8], count: u8) -> Result<Vec<ReportBlock>, RtcpFault> {
+    let blocks = body.as_chunks::<REPORT_BLOCK_LEN>().0;
+    let blocks = blocks
+        .get(..usize::from(count))
+        .ok_or(RtcpFault::Malformed)?;
+    Ok(blocks.iter().map(report_block).collect())
+}
+
+fn report_block(block: &[u8; REPORT_BLOCK_LEN]) -> ReportBlock {
+    let words = block.as_chunks::<4>().0;
+    let word = |at: usize| u32::from_be_bytes(words[at]);
+    ReportBlock {
+        ssrc: word(0),
+        fraction_lost: block[4],
+        // 24 bits with a sign.
+        cumulative_lost: (word(1) << 8).cast_signed() >> 8,
+        highest_seq: word(2),
+        jitter: word(3),
+        last_sender_report: word(4),
+        delay_since_last: word(5),
     }
 }
 
