@@ -91,41 +91,53 @@ impl Schedule {
     }
 }
 
+/// In memory as written here: what sending needs stands together, so that it is a few lines of memory to wait for, not the whole.
+#[repr(C)]
 pub(crate) struct Leg {
-    pub(crate) id: TransportId,
     pub(crate) key: TransportKey,
     pub(crate) ready: bool,
-    pub(crate) cap: Option<u64>,
-    pub(crate) producers: Vec<usize>,
+    /// A consumer catches up with a group of pictures.
+    pub(crate) replays: bool,
+    /// Reports and layer checks go on until this long after the last packet.
+    pub(crate) active_until_us: u64,
     /// Audio first: it leaves first and is never held back.
     pub(crate) consumers: Vec<usize>,
-    pub(crate) incoming: HashMap<u32, Binding, RandomState>,
+    pub(crate) producers: Vec<usize>,
+    pub(crate) schedule: Schedule,
+    pub(crate) rtt_us: Option<u64>,
+    pub(crate) probe_packets_sent: u64,
+    pub(crate) estimator: Estimator,
     pub(crate) outgoing: OwnSsrcs,
+    pub(crate) cap: Option<u64>,
+    pub(crate) feedback: Vec<Feedback>,
+    /// Names us in RTCP.
+    pub(crate) ssrc: u32,
+    pub(crate) fir_seq: u8,
+    pub(crate) sends_remb: bool,
+    pub(crate) cname: String,
+    pub(crate) id: TransportId,
+    pub(crate) incoming: HashMap<u32, Binding, RandomState>,
     /// SSRCs of closed consumers and the next SRTP index of each: whoever gets such an SSRC again goes on there, because an index
     /// must never be used twice under one key (RFC 3711 section 9.1).
     pub(crate) retired: HashMap<u32, u64, RandomState>,
     /// Of all producers on this transport.
     pub(crate) extensions: extension::Ids,
-    pub(crate) estimator: Estimator,
     /// Of a publisher that understands transport-cc feedback; else REMB is its signal.
     pub(crate) recorder: Option<Recorder>,
-    pub(crate) sends_remb: bool,
     pub(crate) peer_clock: PeerClock,
-    pub(crate) rtt_us: Option<u64>,
-    /// Names us in RTCP.
-    pub(crate) ssrc: u32,
-    pub(crate) cname: String,
-    pub(crate) fir_seq: u8,
-    pub(crate) feedback: Vec<Feedback>,
-    pub(crate) schedule: Schedule,
-    /// Reports and layer checks go on until this long after the last packet.
-    pub(crate) active_until_us: u64,
-    /// A consumer catches up with a group of pictures.
-    pub(crate) replays: bool,
-    pub(crate) probe_packets_sent: u64,
 }
 
 impl Leg {
+    /// What sending needs here.
+    #[inline]
+    pub(crate) fn prefetch_sending(&self) {
+        prefetch(&self.key);
+        prefetch(&self.consumers);
+        prefetch(&self.producers);
+        prefetch(&self.schedule);
+        self.estimator.prefetch_sending();
+    }
+
     pub(crate) fn rtt_us(&self) -> u64 {
         self.rtt_us.unwrap_or(DEFAULT_RTT_US)
     }

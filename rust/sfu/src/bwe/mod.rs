@@ -6,6 +6,7 @@ mod probe;
 mod trend;
 
 use crate::feedback::{Arrival, TransportCc};
+use crate::prefetch::prefetch;
 use crate::rate::RateMeter;
 
 use history::SentHistory;
@@ -31,13 +32,17 @@ const REPORTED: u16 = 32;
 /// REMB is ignored while transport-cc reports are younger than this.
 const REPORTS_FRESH_US: u64 = 5_000_000;
 
-/// Estimate for one transport. Optimistic until the first sign of congestion.
+/// Estimate for one transport. Optimistic until the first sign of congestion. In memory as written here: what sending needs comes
+/// first.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Estimator {
     history: SentHistory,
-    trend: TrendDetector,
-    prober: Prober,
     next_seq: u16,
+    /// Send time of the oldest packet that no report has spoken of since the last report.
+    waiting_since_us: Option<u64>,
+    prober: Prober,
+    trend: TrendDetector,
     estimate: Option<u64>,
     remb: Option<u64>,
     acked: RateMeter<60_000>,
@@ -49,8 +54,6 @@ pub(crate) struct Estimator {
     last_report_us: Option<u64>,
     last_update_us: u64,
     last_decrease_us: Option<u64>,
-    /// Send time of the oldest packet that no report has spoken of since the last report.
-    waiting_since_us: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -82,7 +85,15 @@ impl Estimator {
         self.last_decrease_us
     }
 
-    /// What [`Estimator::sent`] needs beyond the estimator itself, for the packets of a batch.
+    /// What [`Estimator::sent`] needs here.
+    #[inline]
+    pub(crate) fn prefetch_sending(&self) {
+        prefetch(&self.history);
+        prefetch(&self.waiting_since_us);
+        prefetch(&self.prober);
+    }
+
+    /// What it needs beyond that, for the packets of a batch.
     pub(crate) fn prefetch_sent(&self) {
         self.history.prefetch(self.next_seq, BATCH);
     }

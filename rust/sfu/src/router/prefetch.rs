@@ -17,7 +17,7 @@ impl Router {
     /// For a batch of packets, or periodic work.
     pub(super) fn prefetch_legs(&self, legs: &[usize]) {
         for index in legs {
-            prefetch(&self.legs[*index]);
+            self.legs[*index].prefetch_sending();
         }
         for index in legs {
             let leg = &self.legs[*index];
