@@ -50,7 +50,7 @@ pub struct Floor {
 const SEALS: u32 = 200_000;
 const SENDS: u32 = 40_000;
 /// Bursts of the paced part; the first are warm-up.
-const BURSTS: u32 = 40;
+const BURSTS: u32 = 125;
 const WARM_UP: u32 = 5;
 
 /// Measures all parts on this machine, now.

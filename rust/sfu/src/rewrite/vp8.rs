@@ -17,6 +17,8 @@ pub struct Vp8Rewriter {
     pictures: Option<SequenceMap>,
     tl0: Counter<0xFF>,
     key: Counter<0x1F>,
+    /// All but the first packets of a picture have the same descriptor, and each its own would be the same work again.
+    last: Option<(Vp8Descriptor, Vp8Prefix)>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +52,7 @@ impl Vp8Rewriter {
 
     /// The next packet is the first of another source.
     pub fn switch(&mut self) {
+        self.last = None;
         self.input = None;
         self.tl0.offset = None;
         self.key.offset = None;
@@ -57,7 +60,19 @@ impl Vp8Rewriter {
 
     /// Descriptor for the consumer; none when the packet's picture was left out, precedes the switch or is too old. Picture
     /// ids go out with 15 bits; a descriptor without one (forwarded although nothing is known) keeps its form.
+    #[inline]
     pub fn rewrite(&mut self, descriptor: &Vp8Descriptor) -> Option<Vp8Prefix> {
+        if let Some((last, prefix)) = &self.last
+            && last == descriptor
+        {
+            return Some(*prefix);
+        }
+        let prefix = self.rewrite_anew(descriptor)?;
+        self.last = Some((*descriptor, prefix));
+        Some(prefix)
+    }
+
+    fn rewrite_anew(&mut self, descriptor: &Vp8Descriptor) -> Option<Vp8Prefix> {
         let mut out = *descriptor;
         if let Some(id) = descriptor.picture_id {
             let number = self.number(id);
@@ -76,6 +91,7 @@ impl Vp8Rewriter {
 
     /// The packet's picture will not be sent. Once is enough per picture, more does no harm.
     pub fn drop(&mut self, descriptor: &Vp8Descriptor) {
+        self.last = None;
         if let Some(id) = descriptor.picture_id {
             let number = self.number(id);
             if let Some(pictures) = &mut self.pictures {
