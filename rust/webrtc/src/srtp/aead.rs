@@ -132,3 +132,40 @@ impl Drop for AesGcm {
         self.context.zeroize();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_keys_of_aes_128_and_aes_256_are_taken() {
+        for len in 0..40 {
+            assert_eq!(
+                AesGcm::new(&[7; 40][..len]).is_some(),
+                [16, 32].contains(&len)
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_with_its_key_nonce_data_and_tag_alone() {
+        let (key, other) = (
+            AesGcm::new(&[1; 32]).unwrap(),
+            AesGcm::new(&[2; 32]).unwrap(),
+        );
+        for len in [0, 1, 15, 16, 17, 1200] {
+            let plain = vec![0x5a; len];
+            let mut sealed = plain.clone();
+            let tag = key.seal(&[3; 12], b"header", &mut sealed).unwrap();
+            let opens = |key: &AesGcm, nonce, aad: &[u8], tag| {
+                let mut text = sealed.clone();
+                key.open(&nonce, aad, &mut text, tag).map(|()| text)
+            };
+            assert_eq!(opens(&key, [3; 12], b"header", &tag), Some(plain));
+            assert_eq!(opens(&other, [3; 12], b"header", &tag), None);
+            assert_eq!(opens(&key, [4; 12], b"header", &tag), None);
+            assert_eq!(opens(&key, [3; 12], b"Header", &tag), None);
+            assert_eq!(opens(&key, [3; 12], b"header", &[0; TAG_LEN]), None);
+        }
+    }
+}
