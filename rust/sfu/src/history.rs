@@ -4,9 +4,6 @@
 use crate::prefetch::prefetch;
 use crate::rewrite::Vp8Prefix;
 
-/// Packets of one batch: a frame of video, usually.
-const BATCH: usize = 10;
-
 /// How one packet was rewritten. 28 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entry {
@@ -159,10 +156,10 @@ impl History {
         stamp.sent.then_some(stamp)
     }
 
-    /// The places of the packets from `out` on that a batch usually brings.
-    pub(crate) fn prefetch(&self, out: u64) {
+    /// The places of `count` packets from `out` on.
+    pub(crate) fn prefetch(&self, out: u64, count: usize) {
         let at = out as usize & (self.capacity - 1);
-        let end = self.entries.len().min(at + BATCH);
+        let end = self.entries.len().min(at + count);
         if let Some(entries) = self.entries.get(at..end) {
             prefetch(entries);
         }

@@ -7,7 +7,7 @@ use ahash::RandomState;
 use crate::bwe::Estimator;
 use crate::extension;
 use crate::feedback::Feedback;
-use crate::prefetch::prefetch;
+use crate::prefetch::{prefetch, prefetch_span};
 use crate::report::PeerClock;
 use crate::twcc::Recorder;
 use crate::{TransportId, TransportKey};
@@ -91,8 +91,9 @@ impl Schedule {
     }
 }
 
-/// In memory as written here: what sending needs stands together, so that it is a few lines of memory to wait for, not the whole.
-#[repr(C)]
+/// In memory as written here, from a line's start: what sending needs comes first, what reports need follows, so that each is a few lines
+/// of memory to wait for, not the whole.
+#[repr(C, align(64))]
 pub(crate) struct Leg {
     pub(crate) key: TransportKey,
     pub(crate) ready: bool,
@@ -131,11 +132,14 @@ impl Leg {
     /// What sending needs here.
     #[inline]
     pub(crate) fn prefetch_sending(&self) {
-        prefetch(&self.key);
-        prefetch(&self.consumers);
-        prefetch(&self.producers);
-        prefetch(&self.schedule);
+        prefetch_span(&self.key, &self.probe_packets_sent);
         self.estimator.prefetch_sending();
+    }
+
+    /// What a peer's report needs here.
+    #[inline]
+    pub(crate) fn prefetch_reported(&self) {
+        prefetch_span(&self.key, &self.cap);
     }
 
     pub(crate) fn rtt_us(&self) -> u64 {

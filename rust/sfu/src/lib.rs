@@ -44,6 +44,6 @@ pub use id::{
     ConsumerId, DataConsumerId, DataProducerId, ProducerId, RouterId, TransportId, TransportKey,
 };
 pub use layer::Layer;
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, prefetch_span};
 pub use router::{Router, RouterEvent, RouterLimits};
 pub use sink::{Outgoing, PacketClass, Sink};

@@ -132,32 +132,26 @@ const MAX_REPEAT_WAIT_US: u64 = 100_000;
 const ANSWERS: usize = 256;
 
 /// Decides which of a subscriber's repeat requests are answered, so that loss cannot be made worse by answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AnswerGate {
-    /// Number and time of answers, by the number's low bits.
-    answers: Box<[(u64, u64)]>,
-    media: RateMeter,
+    /// Number and time of answers, by the number's low bits; memory is taken with the first request.
+    answers: Vec<(u64, u64)>,
     retransmitted: RateMeter,
 }
 
-impl Default for AnswerGate {
-    fn default() -> Self {
-        Self {
-            answers: vec![(u64::MAX, 0); ANSWERS].into_boxed_slice(),
-            media: RateMeter::default(),
-            retransmitted: RateMeter::default(),
-        }
-    }
-}
-
 impl AnswerGate {
-    /// Media was sent for the first time.
-    pub fn handle_media(&mut self, bytes: usize, now_us: u64) {
-        self.media.add(now_us, bytes);
-    }
-
-    /// Whether packet `number` of `bytes` may be sent again; counts it as sent when true.
-    pub fn allow(&mut self, number: u64, bytes: usize, now_us: u64, rtt_us: u64) -> bool {
+    /// Whether packet `number` of `bytes` may be sent again beside media of `bitrate` bit/s; counts it as sent when true.
+    pub fn allow(
+        &mut self,
+        number: u64,
+        bytes: usize,
+        bitrate: u64,
+        now_us: u64,
+        rtt_us: u64,
+    ) -> bool {
+        if self.answers.is_empty() {
+            self.answers.resize(ANSWERS, (u64::MAX, 0));
+        }
         let Some(answer) = self.answers.get_mut((number % ANSWERS as u64) as usize) else {
             return false;
         };
@@ -165,7 +159,7 @@ impl AnswerGate {
         if answer.0 == number && now_us.saturating_sub(answer.1) < wait_us {
             return false;
         }
-        let budget = (self.media.bitrate(now_us) * RTX_SHARE / 100).max(RTX_FLOOR);
+        let budget = (bitrate * RTX_SHARE / 100).max(RTX_FLOOR);
         if self.retransmitted.bitrate(now_us) >= budget {
             return false;
         }
@@ -243,10 +237,10 @@ mod tests {
     #[test]
     fn repeated_requests_within_a_round_trip_are_ignored() {
         let mut gate = AnswerGate::default();
-        assert!(gate.allow(7, 100, 0, RTT));
-        assert!(!gate.allow(7, 100, 39 * MS, RTT));
-        assert!(gate.allow(7, 100, 40 * MS, RTT));
-        assert!(gate.allow(7, 100, 140 * MS, 900 * MS));
+        assert!(gate.allow(7, 100, 0, 0, RTT));
+        assert!(!gate.allow(7, 100, 0, 39 * MS, RTT));
+        assert!(gate.allow(7, 100, 0, 40 * MS, RTT));
+        assert!(gate.allow(7, 100, 0, 140 * MS, 900 * MS));
     }
 
     #[test]
@@ -255,10 +249,9 @@ mod tests {
         let (mut media, mut repeated) = (0usize, 0usize);
         for number in 0..5_000u64 {
             let now = number * 4 * MS;
-            gate.handle_media(1_200, now);
             media += 1_200;
             for again in 0..3 {
-                if gate.allow(number * 3 + again, 1_200, now, RTT) {
+                if gate.allow(number * 3 + again, 1_200, 2_400_000, now, RTT) {
                     repeated += 1_200;
                 }
             }

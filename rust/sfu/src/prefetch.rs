@@ -6,10 +6,26 @@ const LINE: usize = 64;
 /// Asks for all of `value`; returns at once and changes nothing.
 #[inline]
 pub fn prefetch<T: ?Sized>(value: &T) {
-    let start = std::ptr::from_ref(value).cast::<u8>();
+    prefetch_bytes(std::ptr::from_ref(value).cast(), size_of_val(value));
+}
+
+/// Asks for all from `first` to `last`, which are of one object and stand in this order.
+#[inline]
+pub fn prefetch_span<A, B>(first: &A, last: &B) {
+    let (start, end) = (
+        std::ptr::from_ref(first),
+        std::ptr::from_ref(last).wrapping_add(1),
+    );
+    let len = (end as usize).wrapping_sub(start as usize);
+    debug_assert!(len < 4096, "not in this order");
+    prefetch_bytes(start.cast(), len);
+}
+
+#[inline]
+fn prefetch_bytes(start: *const u8, len: usize) {
     // Whole lines: the first may begin before the value.
     let lead = start as usize % LINE;
-    for at in (0..lead + size_of_val(value)).step_by(LINE) {
+    for at in (0..lead + len).step_by(LINE) {
         prefetch_line(start.wrapping_sub(lead).wrapping_add(at));
     }
 }

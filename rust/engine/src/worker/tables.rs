@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use ahash::AHashMap;
 use medianode_sfu::{
-    ConsumerId, DataConsumerId, DataProducerId, ProducerId, Router, RouterId, TransportId, prefetch,
+    ConsumerId, DataConsumerId, DataProducerId, ProducerId, Router, RouterId, TransportId,
+    prefetch_span,
 };
 use medianode_webrtc::WebRtcTransport;
 use medianode_webrtc::params::{ChannelParameters, Protocol, SrtpProfile, TransportTuple};
@@ -27,29 +28,31 @@ pub struct Tables {
     pub data_consumers: AHashMap<DataConsumerId, DataConsumer>,
 }
 
-/// One transport and what the engine keeps about it.
+/// One transport and what the engine keeps about it. In memory as written here, from a line's start: what every datagram needs comes first
+/// and stands together.
+#[repr(C, align(64))]
 pub struct Peer {
+    pub path: Path,
+    pub traffic: Traffic,
     pub id: TransportId,
     /// Which of the slot's tenants this is.
     pub epoch: u32,
     pub room: u32,
-    pub name: String,
-    pub transport: WebRtcTransport,
-    pub path: Path,
     /// The path takes GSO runs.
     pub runs: bool,
-    pub tuples: Vec<TransportTuple>,
     /// On the list of peers to be served.
     pub dirty: bool,
     /// Its handshake was let in.
     pub admitted: bool,
+    pub transport: WebRtcTransport,
+    pub name: String,
+    pub tuples: Vec<TransportTuple>,
     /// Media SSRCs of its consumers, for a last BYE.
     pub ssrcs: Vec<u32>,
     pub channels: BTreeMap<u16, Channel>,
     pub created: Instant,
     pub connected: Option<(Instant, SrtpProfile, &'static str)>,
     pub selections: u32,
-    pub traffic: Traffic,
 }
 
 /// A transport without a network: its data legs end at the control plane.
@@ -74,18 +77,13 @@ pub enum Path {
 impl Peer {
     /// What a datagram from it needs.
     pub fn prefetch_receiving(&self) {
-        prefetch(&self.id);
-        prefetch(&self.room);
-        prefetch(&self.admitted);
-        prefetch(&self.traffic);
+        prefetch_span(&self.path, &self.admitted);
         self.transport.prefetch_receiving();
     }
 
     /// What sending needs, before [`WebRtcTransport::prefetch_sealing`].
     pub fn prefetch_sending(&self) {
-        prefetch(&self.path);
-        prefetch(&self.runs);
-        prefetch(&self.traffic);
+        prefetch_span(&self.path, &self.admitted);
         self.transport.prefetch_sending();
     }
 }

@@ -6,7 +6,7 @@ mod probe;
 mod trend;
 
 use crate::feedback::{Arrival, TransportCc};
-use crate::prefetch::prefetch;
+use crate::prefetch::prefetch_span;
 use crate::rate::RateMeter;
 
 use history::SentHistory;
@@ -25,8 +25,6 @@ const LOSS_LOW: f64 = 0.02;
 const LOSS_HEAVY: f64 = 0.25;
 /// Without any report for this long while packets are on their way, the path is taken for blocked.
 const SILENCE_US: u64 = 1_500_000;
-/// Packets of one batch: a frame of video, usually.
-const BATCH: usize = 10;
 /// Packets that one report usually speaks of.
 const REPORTED: u16 = 32;
 /// REMB is ignored while transport-cc reports are younger than this.
@@ -88,14 +86,12 @@ impl Estimator {
     /// What [`Estimator::sent`] needs here.
     #[inline]
     pub(crate) fn prefetch_sending(&self) {
-        prefetch(&self.history);
-        prefetch(&self.waiting_since_us);
-        prefetch(&self.prober);
+        prefetch_span(&self.history, &self.prober);
     }
 
-    /// What it needs beyond that, for the packets of a batch.
-    pub(crate) fn prefetch_sent(&self) {
-        self.history.prefetch(self.next_seq, BATCH);
+    /// What it needs beyond that, for `packets` of them.
+    pub(crate) fn prefetch_sent(&self, packets: usize) {
+        self.history.prefetch(self.next_seq, packets);
     }
 
     /// What [`Estimator::transport_cc`] needs beyond the estimator itself, for the packets of the last while.

@@ -112,7 +112,7 @@ impl Consumer {
             entry = entry.with_prefix(prefix);
         }
         self.history.push(number, entry);
-        self.codec = Some(own);
+        self.use_codec(own);
         let class = match self.kind {
             MediaKind::Audio => PacketClass::Audio,
             MediaKind::Video => PacketClass::Video,
@@ -123,7 +123,7 @@ impl Consumer {
         let header = Header {
             padding: false,
             marker: entry.marker,
-            payload_type: self.codecs[usize::from(own)].parameters.payload_type,
+            payload_type: self.payload_type,
             sequence_number: number as u16,
             timestamp,
             ssrc: self.ssrc,
@@ -152,16 +152,15 @@ impl Consumer {
         self.counters.packets_sent += 1;
         self.counters.bytes_sent += sent as u64;
         self.counters.octets_sent += octets as u64;
-        self.gate_bytes += sent;
+        self.batch_bytes += sent;
     }
 
     /// Called once per flush: rates are measured per batch, which is all that a window of a second can tell apart.
     pub(crate) fn end_batch(&mut self, now_us: u64) {
         self.entered = None;
-        if self.gate_bytes > 0 {
-            self.rate.add(now_us, self.gate_bytes);
-            self.gate.handle_media(self.gate_bytes, now_us);
-            self.gate_bytes = 0;
+        if self.batch_bytes > 0 {
+            self.rate.add(now_us, self.batch_bytes);
+            self.batch_bytes = 0;
         }
     }
 

@@ -13,7 +13,7 @@ use crate::header::{FrameNumbers, Template};
 use crate::history::History;
 use crate::nack::AnswerGate;
 use crate::params::{MediaKind, RtpParameters};
-use crate::prefetch::prefetch;
+use crate::prefetch::{prefetch, prefetch_span};
 use crate::producer::{MAX_CODECS, NegotiatedCodec, Producer};
 use crate::rate::RateMeter;
 use crate::replay::Replay;
@@ -28,8 +28,9 @@ const VIDEO_HISTORY: usize = 512;
 const AUDIO_HISTORY: usize = 64;
 const NO_CODEC: u8 = u8::MAX;
 
-/// Cumulative numbers of one consumer.
+/// Cumulative numbers of one consumer; what every packet counts stands first.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Counters {
     pub(crate) packets_sent: u64,
     pub(crate) bytes_sent: u64,
@@ -47,53 +48,58 @@ pub(crate) struct Counters {
     pub(crate) rtt_us: Option<u64>,
 }
 
-/// Egress leg of one media source.
+/// Egress leg of one media source. In memory as written here, from a line's start: what a packet needs comes first and stands together,
+/// so that it is a few lines of memory to wait for, not the whole.
+#[repr(C, align(64))]
 pub(crate) struct Consumer {
-    pub(crate) id: ConsumerId,
     pub(crate) leg: usize,
+    pub(crate) producer: Option<usize>,
+    pub(crate) ssrc: u32,
+    generation: u32,
     pub(crate) kind: MediaKind,
     pub(crate) paused: bool,
-    pub(crate) codecs: Vec<NegotiatedCodec>,
-    /// Own codec for each of the producer's.
-    codec_map: [u8; MAX_CODECS],
-    /// Own codec that was used last.
+    /// Own codec that was used last, and its payload type.
     pub(crate) codec: Option<u8>,
-    mid: Vec<u8>,
+    payload_type: u8,
+    last_marker: bool,
+    pub(crate) report_due: bool,
+    /// The stream cannot be decoded any more without a key frame.
+    pub(crate) broken: bool,
+    /// The choice that was looked at last.
+    pub(crate) layer_seen: Option<Layer>,
+    pub(crate) selector: Selector,
     extensions: extension::Ids,
     template: Template,
-    pub(crate) ssrc: u32,
-    pub(crate) rtx_ssrc: Option<u32>,
-    pub(crate) producer: Option<usize>,
-    generation: u32,
-    pub(crate) selector: Selector,
-    /// Bound set by the control plane.
-    pub(crate) bound: Option<Layer>,
-    seq: SequenceMap,
-    timestamps: TimestampMap,
-    vp8: Vp8Rewriter,
     frame_number: FrameNumbers,
-    frames: Box<FrameChooser>,
     /// Encoding and number of the packet where the current source began, if in the running batch its followers come again.
     entered: Option<(u8, u64)>,
     /// Catches up with what was sent since the last key frame.
     pub(crate) replay: Option<Replay>,
-    /// The stream cannot be decoded any more without a key frame.
-    pub(crate) broken: bool,
-    rtx_seq: u64,
-    history: History,
-    gate: AnswerGate,
-    gate_bytes: usize,
     pub(crate) repeats: Vec<u16>,
+    seq: SequenceMap,
+    timestamps: TimestampMap,
+    history: History,
+    last_sent_us: Option<u64>,
+    /// Sent in the running batch, with everything.
+    batch_bytes: usize,
+    pub(crate) rate: RateMeter,
+    /// Own codec for each of the producer's.
+    codec_map: [u8; MAX_CODECS],
+    pub(crate) counters: Counters,
+    vp8: Vp8Rewriter,
+    pub(crate) id: ConsumerId,
+    pub(crate) codecs: Vec<NegotiatedCodec>,
+    mid: Vec<u8>,
+    pub(crate) rtx_ssrc: Option<u32>,
+    /// Bound set by the control plane.
+    pub(crate) bound: Option<Layer>,
+    frames: Box<FrameChooser>,
+    rtx_seq: u64,
+    gate: AnswerGate,
     /// A moment on our clock and its timestamp in the output, from the last source that had a clock.
     anchor: Option<(i64, u32)>,
-    last_sent_us: Option<u64>,
-    last_marker: bool,
-    pub(crate) report_due: bool,
-    /// The choice that was looked at last, and what of it was told.
-    pub(crate) layer_seen: Option<Layer>,
+    /// What was told of the choice.
     pub(crate) layer_told: Option<Layer>,
-    pub(crate) rate: RateMeter,
-    pub(crate) counters: Counters,
 }
 
 impl Consumer {
@@ -130,6 +136,7 @@ impl Consumer {
             codecs,
             codec_map: [NO_CODEC; MAX_CODECS],
             codec: None,
+            payload_type: 0,
             template: Template::new(&extensions, &mid),
             mid,
             extensions,
@@ -155,7 +162,7 @@ impl Consumer {
                 stamped,
             ),
             gate: AnswerGate::default(),
-            gate_bytes: 0,
+            batch_bytes: 0,
             repeats: Vec::new(),
             anchor: None,
             last_sent_us: None,
@@ -252,15 +259,26 @@ impl Consumer {
         }
     }
 
-    /// What the consumer's own memory leads to, for the packets of the next batch.
+    /// What packets of any kind need here.
     #[inline]
-    pub(crate) fn prefetch(&self) {
-        if let Some(codec) = self.codecs.get(usize::from(self.codec.unwrap_or(0))) {
-            prefetch(&codec.parameters.payload_type);
+    pub(crate) fn prefetch_sending(&self) {
+        prefetch_span(&self.leg, &self.counters.octets_sent);
+    }
+
+    /// What `packets` of them need beyond that.
+    #[inline]
+    pub(crate) fn prefetch_sent(&self, packets: usize) {
+        self.history.prefetch(self.seq.next_out(), packets);
+        if self.kind == MediaKind::Video {
+            prefetch(&self.vp8);
         }
-        self.seq.prefetch();
-        self.vp8.prefetch();
-        self.history.prefetch(self.seq.next_out());
+    }
+
+    fn use_codec(&mut self, own: u8) {
+        if self.codec != Some(own) {
+            self.codec = Some(own);
+            self.payload_type = self.codecs[usize::from(own)].parameters.payload_type;
+        }
     }
 
     /// A sender report whose clock is the publisher's, carried over to ours, so that all its streams stay in sync.

@@ -37,9 +37,11 @@ impl Consumer {
         let Some(packet) = kept(&entry, producer) else {
             return false;
         };
+        let (now_us, rtt_us) = (egress.now_us, egress.rtt_us);
+        let bitrate = self.rate.bitrate(now_us);
         if !self
             .gate
-            .allow(number, packet.len(), egress.now_us, egress.rtt_us)
+            .allow(number, packet.len(), bitrate, now_us, rtt_us)
         {
             return false;
         }

@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::prefetch::prefetch;
-
-/// Ranges kept for late packets; a range ends where packets were left out.
-const MAX_RANGES: usize = 128;
+/// Earlier ranges kept for late packets; a range ends where packets were left out.
+const MAX_EARLIER: usize = 127;
 
 /// Input numbers `start..end` go out as `number + offset`.
 #[derive(Clone, Copy, Debug)]
@@ -15,16 +13,28 @@ struct Range {
     offset: u64,
 }
 
+impl Range {
+    fn empty(start: u64, offset: u64) -> Self {
+        Self {
+            start,
+            end: start,
+            offset,
+        }
+    }
+}
+
 /// Maps extended input numbers of one source at a time to extended output numbers.
 ///
 /// Packets that the caller leaves out take no output number; packets that the network lost do, so that the receiver asks
 /// for them. A late packet gets the offset that was valid at its place. Used for VP8 picture ids as well.
 #[derive(Clone, Debug)]
 pub struct SequenceMap {
-    /// Oldest first, never overlapping; the last one is open and its `end` is `highest + 1`.
-    ranges: VecDeque<Range>,
+    /// Where packets in order fall; its `end` is `highest + 1`. Within the map, since every packet needs it.
+    open: Option<Range>,
     /// Output number that the next input number in order would get.
     next_out: u64,
+    /// The ranges before, oldest first, never overlapping.
+    earlier: VecDeque<Range>,
 }
 
 impl SequenceMap {
@@ -32,23 +42,20 @@ impl SequenceMap {
     /// first packets does not guess a wrong rollover counter.
     pub fn new(first_out: u64) -> Self {
         Self {
-            ranges: VecDeque::new(),
+            open: None,
             next_out: first_out,
+            earlier: VecDeque::new(),
         }
     }
 
     /// Continues with another source, whose first packet is `first_in`, `gap` numbers after the last one. Late packets of
     /// the source before are unknown from now on.
     pub fn switch(&mut self, first_in: u64, gap: u64) {
-        self.ranges.clear();
+        self.earlier.clear();
         // A gap before the first packet would hide nothing.
         self.next_out = self.next_out.wrapping_add(gap);
         let offset = self.next_out.wrapping_sub(first_in);
-        self.ranges.push_back(Range {
-            start: first_in,
-            end: first_in,
-            offset,
-        });
+        self.open = Some(Range::empty(first_in, offset));
     }
 
     /// Output number of `input`; none when it was left out, precedes the source's start or is too old. The same input gives
@@ -73,19 +80,8 @@ impl SequenceMap {
         }
         // Numbers that are missing before `input` may still come: they keep their place in the old range.
         open.end = input;
-        let next = Range {
-            start: input.wrapping_add(1),
-            end: input.wrapping_add(1),
-            offset: open.offset.wrapping_sub(1),
-        };
-        if open.start == open.end {
-            *open = next;
-        } else {
-            self.ranges.push_back(next);
-            if self.ranges.len() > MAX_RANGES {
-                self.ranges.pop_front();
-            }
-        }
+        let next = Range::empty(input.wrapping_add(1), open.offset.wrapping_sub(1));
+        self.begin(next);
         self.next_out = next.start.wrapping_add(next.offset);
     }
 
@@ -93,39 +89,20 @@ impl SequenceMap {
     pub fn insert(&mut self) -> u64 {
         let number = self.next_out;
         self.next_out = number.wrapping_add(1);
-        if let Some(open) = self.ranges.back_mut() {
-            let next = Range {
-                start: open.end,
-                end: open.end,
-                offset: open.offset.wrapping_add(1),
-            };
-            if open.start == open.end {
-                *open = next;
-            } else {
-                self.ranges.push_back(next);
-                if self.ranges.len() > MAX_RANGES {
-                    self.ranges.pop_front();
-                }
-            }
+        if let Some(open) = self.open {
+            self.begin(Range::empty(open.end, open.offset.wrapping_add(1)));
         }
         number
     }
 
     /// Output number of an input number that was accepted, or is still missing in order; changes nothing.
     pub fn lookup(&self, input: u64) -> Option<u64> {
-        let at = self
-            .ranges
-            .partition_point(|range| range.start <= input)
-            .checked_sub(1)?;
-        let range = self.ranges.get(at)?;
+        let open = self.open.as_ref().filter(|open| open.start <= input);
+        let range = open.or_else(|| {
+            let later = self.earlier.partition_point(|range| range.start <= input);
+            self.earlier.get(later.checked_sub(1)?)
+        })?;
         (input < range.end).then(|| input.wrapping_add(range.offset))
-    }
-
-    /// What [`SequenceMap::accept`] needs beyond the map itself.
-    pub(crate) fn prefetch(&self) {
-        if let Some(open) = self.ranges.back() {
-            prefetch(open);
-        }
     }
 
     /// Output number that the next packet in order gets.
@@ -134,12 +111,21 @@ impl SequenceMap {
     }
 
     fn open(&mut self, first_in: u64) -> &mut Range {
-        if self.ranges.is_empty() {
+        if self.open.is_none() {
             self.switch(first_in, 0);
         }
-        self.ranges
-            .back_mut()
-            .expect("invariant: switch leaves one range")
+        self.open.as_mut().expect("invariant: switch opens a range")
+    }
+
+    /// Later packets in order fall into `next`.
+    fn begin(&mut self, next: Range) {
+        let ended = self.open.replace(next);
+        if let Some(ended) = ended.filter(|range| range.start != range.end) {
+            if self.earlier.len() == MAX_EARLIER {
+                self.earlier.pop_front();
+            }
+            self.earlier.push_back(ended);
+        }
     }
 }
 
@@ -216,7 +202,7 @@ mod tests {
                 map.drop(input);
             }
         }
-        assert!(map.ranges.len() <= MAX_RANGES);
+        assert!(map.earlier.len() <= MAX_EARLIER);
         assert_eq!(map.accept(2), None);
         assert_eq!(map.next_out(), 5_100);
     }
@@ -279,7 +265,7 @@ mod tests {
                     prop_assert_eq!(out, 1_000 + (input - first) - closed);
                     prop_assert_eq!(*seen.entry(out).or_insert(input), input);
                 } else {
-                    prop_assert!(gaps.len() >= MAX_RANGES);
+                    prop_assert!(gaps.len() > MAX_EARLIER);
                 }
             }
         }

@@ -43,14 +43,6 @@ impl Vp8Prefix {
 }
 
 impl Vp8Rewriter {
-    /// What [`Vp8Rewriter::rewrite`] needs beyond the rewriter itself.
-    pub(crate) fn prefetch(&self) {
-        if let Some(pictures) = &self.pictures {
-            pictures.prefetch();
-        }
-    }
-
-    /// The next packet is the first of another source.
     pub fn switch(&mut self) {
         self.last = None;
         self.input = None;

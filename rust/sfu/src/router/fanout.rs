@@ -18,9 +18,12 @@ impl Router {
     /// Sends what the batch brought, retransmissions that were asked for and due probes, one transport after another.
     pub fn flush(&mut self, now: Instant, sink: &mut impl Sink) {
         let now_us = self.us(now);
+        let mut packets = 0;
         for producer in &self.dirty_producers {
+            let producer = &self.producers[*producer];
+            packets = packets.max(producer.pending.len());
             let consumers = || {
-                let places = self.producers[*producer].consumers.iter();
+                let places = producer.consumers.iter();
                 places.map(|at| &self.consumers[*at].leg)
             };
             consumers().for_each(prefetch);
@@ -29,7 +32,7 @@ impl Router {
         let mut legs = std::mem::take(&mut self.flushed);
         self.dirty_legs.take(&mut legs);
         for some in legs.chunks(AHEAD) {
-            self.prefetch_legs(some);
+            self.prefetch_legs(some, packets);
             let mut keys = [TransportKey(0); AHEAD];
             for (key, leg) in keys.iter_mut().zip(some) {
                 *key = self.legs[*leg].key;

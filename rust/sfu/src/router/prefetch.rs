@@ -14,28 +14,30 @@ pub(super) const AHEAD: usize = 8;
 const CONSUMERS: usize = 4;
 
 impl Router {
-    /// For a batch of packets, or periodic work.
-    pub(super) fn prefetch_legs(&self, legs: &[usize]) {
+    /// For a batch of so many packets, or none and periodic work.
+    pub(super) fn prefetch_legs(&self, legs: &[usize], packets: usize) {
         for index in legs {
             self.legs[*index].prefetch_sending();
         }
         for index in legs {
             let leg = &self.legs[*index];
             prefetch(leg.consumers.as_slice());
-            leg.estimator.prefetch_sent();
+            leg.estimator.prefetch_sent(packets);
         }
         for index in legs {
-            self.first_consumers(*index).for_each(prefetch);
+            let consumers = self.first_consumers(*index);
+            consumers.for_each(Consumer::prefetch_sending);
         }
         for index in legs {
-            self.first_consumers(*index).for_each(Consumer::prefetch);
+            let consumers = self.first_consumers(*index);
+            consumers.for_each(|consumer| consumer.prefetch_sent(packets));
         }
     }
 
     /// A peer's RTCP follows: its leg, before [`Router::prefetch_feedback`].
     pub fn prefetch_reporter(&self, from: TransportId) {
         if let Some(leg) = self.leg_ids.get(&from).and_then(|at| self.legs.get(*at)) {
-            prefetch(leg);
+            leg.prefetch_reported();
         }
     }
 

@@ -30,7 +30,7 @@ impl Router {
             let mut due = std::mem::take(&mut self.due);
             self.deadlines.take_due(now_us, &mut due);
             for some in due.chunks(AHEAD) {
-                self.prefetch_legs(some);
+                self.prefetch_legs(some, 0);
                 for leg in some {
                     self.service(now_us, *leg);
                 }
