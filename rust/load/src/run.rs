@@ -1,5 +1,6 @@
 //! One load run: join everybody, warm up, measure, leave. Owns the loop and the output lines (JSON, one object a line).
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -36,7 +37,7 @@ pub struct Outcome {
     pub join_ms: Vec<f64>,
     pub connected: usize,
     pub asked: usize,
-    /// Join errors, as text.
+    /// What went wrong, each once with how often.
     pub errors: Vec<String>,
 }
 
@@ -68,7 +69,7 @@ pub fn run(scenario: &Scenario, out: &mut impl Write) -> Result<Outcome, String>
         packets_published: fleet.published() - sent_before,
         connected: fleet.connected(),
         asked,
-        errors: fleet.errors.clone(),
+        errors: fleet.errors.lines(),
         ..Outcome::default()
     };
     line(out, &json!({"type": "phase", "phase": "measure_end"}));
@@ -228,13 +229,38 @@ fn play(
     Client::new(Instant::now(), ice, dtls, &joined, role, scenario.offload)
 }
 
+/// Different errors that are kept.
+const MAX_ERRORS: usize = 20;
+
+/// What went wrong: one cause mostly hits every client, and is told once.
+#[derive(Default)]
+struct Errors(BTreeMap<String, usize>);
+
+impl Errors {
+    fn add(&mut self, error: String) {
+        if let Some(count) = self.0.get_mut(&error) {
+            *count += 1;
+        } else if self.0.len() < MAX_ERRORS {
+            self.0.insert(error, 1);
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let line = |(error, count): (&String, &usize)| match count {
+            1 => error.clone(),
+            _ => format!("{error} ({count} times)"),
+        };
+        self.0.iter().map(line).collect()
+    }
+}
+
 /// All clients of one run and the loop that drives them.
 struct Fleet {
     clients: Vec<(Box<Client>, Instant)>,
     poller: net::Poller,
     ready: Vec<usize>,
     buffer: Vec<u8>,
-    errors: Vec<String>,
+    errors: Errors,
     reported: Instant,
 }
 
@@ -245,7 +271,7 @@ impl Fleet {
             poller: net::Poller::new()?,
             ready: Vec::new(),
             buffer: vec![0; 65_536],
-            errors: Vec::new(),
+            errors: Errors::default(),
             reported: Instant::now(),
         })
     }
@@ -269,21 +295,21 @@ impl Fleet {
                             .map_err(|error| error.to_string())?;
                         self.clients.push((client, Instant::now()));
                     }
-                    Err(error) => self.errors.push(error),
+                    Err(error) => self.errors.add(error),
                 }
             }
             if Instant::now() > deadline {
                 return Err(format!(
                     "{} of {asked} connected in time; errors: {:?}",
                     self.connected(),
-                    self.errors
+                    self.errors.lines()
                 ));
             }
             self.turn(Instant::now() + Duration::from_millis(5));
             self.progress(out);
         }
         if self.clients.is_empty() {
-            return Err(format!("nobody could join: {:?}", self.errors));
+            return Err(format!("nobody could join: {:?}", self.errors.lines()));
         }
         Ok(())
     }
@@ -311,7 +337,7 @@ impl Fleet {
         for number in &ready {
             let (client, next) = &mut self.clients[*number];
             if client.receive(&mut self.buffer, now).is_err() {
-                self.errors.push(format!("client {number}: socket failed"));
+                self.errors.add(format!("client {number}: socket failed"));
             }
             *next = (*next).min(now + Duration::from_millis(5));
         }
@@ -403,5 +429,23 @@ impl Fleet {
             client.close(Instant::now());
             signalling.leave(&client.resource);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_each_error_once_and_a_bounded_number_of_them() {
+        let mut errors = Errors::default();
+        for client in 0..200 {
+            errors.add("status 500".to_owned());
+            errors.add(format!("client {client}"));
+        }
+        let lines = errors.lines();
+        assert_eq!(lines.len(), MAX_ERRORS);
+        assert!(lines.contains(&"status 500 (200 times)".to_owned()));
+        assert!(lines.contains(&"client 0".to_owned()));
     }
 }
