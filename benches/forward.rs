@@ -59,6 +59,10 @@ fn audio(criterion: &mut Criterion) {
     bench(criterion, "audio", Room::microphone);
 }
 
+fn conference(criterion: &mut Criterion) {
+    bench(criterion, "conference", Room::conference);
+}
+
 fn reports(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("forward/transport_cc_report/per_packet");
     let (mut room, mut sink) = (Room::camera(100), Count::default());
@@ -84,5 +88,5 @@ fn quick() -> Criterion {
         .sample_size(20)
 }
 
-criterion_group! { name = benches; config = quick(); targets = video, audio, reports }
+criterion_group! { name = benches; config = quick(); targets = video, audio, conference, reports }
 criterion_main!(benches);

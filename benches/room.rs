@@ -13,6 +13,8 @@ use crate::{Camera, Microphone, PACKETS_PER_FRAME};
 
 /// Two bursts are one step of transport-cc's reference time, which is 64 ms.
 const BURST_MS: u64 = 32;
+/// Consumers of one transport.
+const MOST: u32 = 128;
 const PUBLISHER: TransportId = TransportId(0);
 const MEDIA: ProducerId = ProducerId(1);
 
@@ -60,6 +62,32 @@ impl Room {
         )
     }
 
+    /// A conference: as [`Room::microphone`], and every listener has a microphone that all hear and that is silent now.
+    pub fn conference(listeners: u32) -> Self {
+        let mut room = Self::microphone(listeners);
+        let (now, kind) = (room.now, MediaKind::Audio);
+        let known = "invariant: every id is used once";
+        for number in 1..=listeners {
+            let (from, producer) = (
+                TransportId(number.into()),
+                ProducerId(1 + u64::from(number)),
+            );
+            room.router
+                .create_producer(now, from, producer, kind, &Microphone::parameters(), false)
+                .expect(known);
+            for other in (1..=listeners).filter(|other| *other != number) {
+                let to = TransportId(other.into());
+                let id = ConsumerId(u64::from(number) << 32 | u64::from(other));
+                let consumed = Microphone::consumed(MOST + number);
+                room.router
+                    .create_consumer(now, to, id, kind, &consumed, Some(producer), false)
+                    .expect(known);
+            }
+        }
+        room.rest();
+        room
+    }
+
     fn new(
         consumers: u32,
         source: Source,
@@ -70,7 +98,7 @@ impl Room {
         let now = Instant::now();
         let limits = RouterLimits {
             producers_per_transport: 4,
-            consumers_per_transport: 4,
+            consumers_per_transport: MOST as usize,
             ssrcs_per_transport: 16,
             ring_packets: 512,
         };

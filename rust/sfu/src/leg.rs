@@ -43,6 +43,13 @@ pub(crate) struct OwnSsrc {
     pub(crate) repair: bool,
 }
 
+/// A consumer of a leg and the producer whose packets it takes, so that a flush need not visit those that get nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taker {
+    pub(crate) consumer: usize,
+    pub(crate) producer: Option<usize>,
+}
+
 /// All SSRCs of a leg's consumers, in order and side by side: what a report names can be asked for before it is read.
 #[derive(Debug, Default)]
 pub(crate) struct OwnSsrcs(Vec<(u32, OwnSsrc)>);
@@ -99,10 +106,14 @@ pub(crate) struct Leg {
     pub(crate) ready: bool,
     /// A consumer catches up with a group of pictures.
     pub(crate) replays: bool,
+    /// A consumer was asked to repeat packets.
+    pub(crate) repeats: bool,
+    /// A consumer's stream began or changed: a sender report is due before its time.
+    pub(crate) report_due: bool,
     /// Reports and layer checks go on until this long after the last packet.
     pub(crate) active_until_us: u64,
     /// Audio first: it leaves first and is never held back.
-    pub(crate) consumers: Vec<usize>,
+    pub(crate) consumers: Vec<Taker>,
     pub(crate) producers: Vec<usize>,
     pub(crate) schedule: Schedule,
     pub(crate) rtt_us: Option<u64>,
@@ -140,6 +151,13 @@ impl Leg {
     #[inline]
     pub(crate) fn prefetch_reported(&self) {
         prefetch_span(&self.key, &self.cap);
+    }
+
+    pub(crate) fn takes_from(&mut self, consumer: usize, producer: Option<usize>) {
+        let mut takers = self.consumers.iter_mut();
+        if let Some(taker) = takers.find(|taker| taker.consumer == consumer) {
+            taker.producer = producer;
+        }
     }
 
     pub(crate) fn rtt_us(&self) -> u64 {

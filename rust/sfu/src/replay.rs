@@ -143,6 +143,7 @@ impl Router {
             return false;
         }
         consumer.replay = Replay::begin(now_us, target, producer);
+        leg.replays = true;
         self.dirty_legs.insert(consumer.leg);
         true
     }

@@ -2,6 +2,7 @@
 
 use super::Router;
 use crate::Layer;
+use crate::leg::Taker;
 use crate::params::MediaKind;
 use crate::producer::{Producer, ProducerEncoding};
 use crate::rate::RateMeter;
@@ -19,16 +20,22 @@ impl Router {
     /// Divides the budget of a leg among its consumers and asks for the key frames that the result needs.
     pub(crate) fn allocate(&mut self, now_us: u64, index: usize) {
         let leg = &mut self.legs[index];
-        leg.schedule.allocation = now_us + ALLOCATION_US;
+        // Audio that is sent already is never divided again.
+        let mut settled = true;
         let mut reserved = 0;
         let mut demands = std::mem::take(&mut self.demands);
         demands.clear();
-        for &at in &leg.consumers {
+        for &Taker { consumer: at, .. } in &leg.consumers {
             let consumer = &mut self.consumers[at];
             let Some(producer) = consumer.producer.map(|producer| &self.producers[producer]) else {
                 continue;
             };
-            if consumer.paused || !consumer.can_send(producer) {
+            if consumer.paused {
+                continue;
+            }
+            let can_send = consumer.can_send(producer);
+            settled &= can_send && consumer.kind == MediaKind::Audio;
+            if !can_send {
                 continue;
             }
             if consumer.kind == MediaKind::Audio {
@@ -62,6 +69,11 @@ impl Router {
                 granted: None,
             });
         }
+        leg.schedule.allocation = if settled {
+            u64::MAX
+        } else {
+            now_us + ALLOCATION_US
+        };
         let cautious = leg
             .estimator
             .last_decrease_us()

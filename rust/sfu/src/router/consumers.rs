@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Router, RouterEvent};
 use crate::consumer::Consumer;
 use crate::feedback::Feedback;
-use crate::leg::{MAX_RETIRED, OwnSsrc};
+use crate::leg::{MAX_RETIRED, OwnSsrc, Taker};
 use crate::params::{MediaKind, RtpParameters};
 use crate::{ConsumerId, Error, Layer, ProducerId, TransportId};
 
@@ -74,11 +74,14 @@ impl Router {
                 },
             );
         }
-        leg.consumers.push(index);
+        leg.consumers.push(Taker {
+            consumer: index,
+            producer: None,
+        });
         let consumers = &self.consumers;
         // Stable: audio first, each in order of creation.
         leg.consumers
-            .sort_by_key(|consumer| consumers[*consumer].kind == MediaKind::Video);
+            .sort_by_key(|taker| consumers[taker.consumer].kind == MediaKind::Video);
         self.consumer_ids.insert(id, index);
         self.attach(self.us(now), index, producer);
         Ok(())
@@ -165,6 +168,7 @@ impl Router {
         consumer.attach(producer_index, &self.producers[producer_index]);
         self.producers[producer_index].consumers.push(index);
         let leg = consumer.leg;
+        self.legs[leg].takes_from(index, producer);
         self.allocate(now_us, leg);
         self.want_keyframe(now_us, index);
     }
@@ -177,6 +181,7 @@ impl Router {
         let producer = &mut self.producers[producer_index];
         consumer.detach(producer);
         producer.consumers.retain(|consumer| *consumer != index);
+        self.legs[consumer.leg].takes_from(index, None);
         self.tell_layer(index);
     }
 
@@ -186,7 +191,7 @@ impl Router {
         self.consumer_ids.remove(&consumer.id);
         let leg = &mut self.legs[consumer.leg];
         leg.retired.extend(consumer.next_indices());
-        leg.consumers.retain(|other| *other != index);
+        leg.consumers.retain(|taker| taker.consumer != index);
         leg.outgoing.remove_consumer(index);
         let ssrcs = std::iter::once(consumer.ssrc)
             .chain(consumer.rtx_ssrc)

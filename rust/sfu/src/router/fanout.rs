@@ -68,12 +68,17 @@ impl Router {
             header: &mut self.header,
         };
         let mut changed = false;
-        leg.replays = false;
-        for &at in &leg.consumers {
-            let consumer = &mut self.consumers[at];
-            let Some(producer) = consumer.producer.map(|producer| &self.producers[producer]) else {
+        // Who has more to send than what the batch brought must be looked for.
+        let all = leg.replays || leg.repeats;
+        (leg.replays, leg.repeats) = (false, false);
+        for taker in &leg.consumers {
+            let Some(producer) = taker.producer.map(|producer| &self.producers[producer]) else {
                 continue;
             };
+            if producer.pending.is_empty() && !all {
+                continue;
+            }
+            let consumer = &mut self.consumers[taker.consumer];
             let replay = consumer.replay;
             if producer.pending.is_empty() && consumer.repeats.is_empty() && replay.is_none() {
                 continue;
@@ -93,17 +98,18 @@ impl Router {
                 consumer.repeats = repeats;
             }
             consumer.end_batch(now_us);
+            leg.report_due |= consumer.report_due;
             changed |= consumer.report_due || consumer.layer_changed() || consumer.broken;
         }
         let padding = egress.estimator.padding_due(now_us);
         if padding > 0 {
             let mut packets = 0;
-            let video = leg.consumers.iter().find(|at| {
-                let consumer = &self.consumers[**at];
+            let video = leg.consumers.iter().find(|taker| {
+                let consumer = &self.consumers[taker.consumer];
                 consumer.kind == MediaKind::Video && consumer.selector.current().is_some()
             });
-            if let Some(&at) = video {
-                let consumer = &mut self.consumers[at];
+            if let Some(taker) = video {
+                let consumer = &mut self.consumers[taker.consumer];
                 if let Some(producer) = consumer.producer.map(|producer| &self.producers[producer])
                 {
                     packets = consumer.pad(&mut egress, padding, producer);
@@ -121,7 +127,7 @@ impl Router {
         }
         if changed {
             for at in 0..self.legs[index].consumers.len() {
-                let consumer = self.legs[index].consumers[at];
+                let consumer = self.legs[index].consumers[at].consumer;
                 self.tell_layer(consumer);
                 if std::mem::take(&mut self.consumers[consumer].broken) {
                     self.want_keyframe(now_us, consumer);

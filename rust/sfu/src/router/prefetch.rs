@@ -25,11 +25,11 @@ impl Router {
             leg.estimator.prefetch_sent(packets);
         }
         for index in legs {
-            let consumers = self.first_consumers(*index);
+            let consumers = self.busy_consumers(*index, packets);
             consumers.for_each(Consumer::prefetch_sending);
         }
         for index in legs {
-            let consumers = self.first_consumers(*index);
+            let consumers = self.busy_consumers(*index, packets);
             consumers.for_each(|consumer| consumer.prefetch_sent(packets));
         }
     }
@@ -49,14 +49,19 @@ impl Router {
         if let Some(leg) = self.legs.get(index) {
             leg.outgoing.prefetch();
             leg.estimator.prefetch_reported();
-            for consumer in self.first_consumers(index) {
+            for consumer in self.busy_consumers(index, 0) {
                 prefetch(&consumer.counters);
             }
         }
     }
 
-    fn first_consumers(&self, leg: usize) -> impl Iterator<Item = &Consumer> {
-        let first = self.legs[leg].consumers.iter().take(CONSUMERS);
-        first.filter_map(|at| self.consumers.get(*at))
+    /// The first that the batch has packets for; where it has none, the first of all.
+    fn busy_consumers(&self, leg: usize, packets: usize) -> impl Iterator<Item = &Consumer> {
+        let has_some = |producer: usize| !self.producers[producer].pending.is_empty();
+        let takers = self.legs[leg].consumers.iter();
+        takers
+            .filter(move |taker| packets == 0 || taker.producer.is_some_and(has_some))
+            .filter_map(|taker| self.consumers.get(taker.consumer))
+            .take(CONSUMERS)
     }
 }

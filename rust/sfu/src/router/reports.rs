@@ -137,8 +137,11 @@ impl Router {
         if all {
             leg.schedule.sender_report = now_us + SENDER_REPORT_US;
         }
-        for &at in &leg.consumers {
-            let consumer = &mut self.consumers[at];
+        if !std::mem::take(&mut leg.report_due) && !all {
+            return;
+        }
+        for taker in &leg.consumers {
+            let consumer = &mut self.consumers[taker.consumer];
             if !all && !consumer.report_due {
                 continue;
             }

@@ -113,6 +113,7 @@ impl Router {
         else {
             return;
         };
+        leg.repeats = true;
         self.consumers[consumer].ask_repeat(seqs);
         self.dirty_legs.insert(leg_index);
     }

@@ -44,6 +44,8 @@ impl Router {
             schedule: Schedule::default(),
             active_until_us: 0,
             replays: false,
+            repeats: false,
+            report_due: false,
             probe_packets_sent: 0,
         };
         let index = self.legs.insert(leg);
@@ -57,8 +59,8 @@ impl Router {
             return;
         };
         let now_us = self.us(now);
-        for consumer in std::mem::take(&mut self.legs[index].consumers) {
-            self.remove_consumer(consumer, true);
+        for taker in std::mem::take(&mut self.legs[index].consumers) {
+            self.remove_consumer(taker.consumer, true);
         }
         for producer in std::mem::take(&mut self.legs[index].producers) {
             self.remove_producer(now_us, producer, true);
@@ -79,13 +81,13 @@ impl Router {
         if std::mem::replace(&mut leg.ready, ready) == ready {
             return;
         }
-        for consumer in &leg.consumers {
-            self.consumers[*consumer].selector.reset();
+        for taker in &leg.consumers {
+            self.consumers[taker.consumer].selector.reset();
         }
         if ready {
             self.allocate(now_us, index);
             for at in 0..self.legs[index].consumers.len() {
-                let consumer = self.legs[index].consumers[at];
+                let consumer = self.legs[index].consumers[at].consumer;
                 self.begin_replay(now_us, consumer);
             }
         }
