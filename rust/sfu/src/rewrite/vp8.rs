@@ -43,6 +43,7 @@ impl Vp8Prefix {
 }
 
 impl Vp8Rewriter {
+    /// The next packet is the first of another source.
     pub fn switch(&mut self) {
         self.last = None;
         self.input = None;

@@ -118,6 +118,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::leg::Leg;
     use crate::params::{CodecParameters, Encoding, MediaKind, RtpParameters};
     use crate::router::RouterLimits;
     use crate::rtp::{Header, HeaderWriter};
@@ -220,5 +221,16 @@ mod tests {
         });
         // 20 s: a sender report every other second for nine, a receiver report every second for one.
         assert!((100..140).contains(&reports), "{reports}");
+    }
+
+    #[test]
+    fn audio_that_is_sent_is_not_divided_again() {
+        let mut divided = 0;
+        run(100, |seq, router| {
+            let settled = |leg: &Leg| leg.schedule.allocation == u64::MAX;
+            let open = router.legs.iter().filter(|(_, leg)| !settled(leg));
+            divided += usize::from(seq > 1) * open.count();
+        });
+        assert_eq!(divided, 0);
     }
 }
